@@ -1,0 +1,306 @@
+"""The values that travel between the rooms: places, records, events, spans, timelines, and what the logs cover.
+
+Instants are ``int`` microseconds since the epoch, UTC (``at``); durations are ``int`` microseconds (``_us``).
+Seconds exist only at the doors (`encode`). ``None`` means that the log does not say.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .lifecycle import SERVICES
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A line of a source; prints as ``path:line``."""
+
+    path: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """Something about the log itself (never about the system that wrote it). ``slug`` is one of `verdict.DIAGNOSTICS`."""
+
+    slug: str
+    message: str
+    where: Location | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """One record, wholly read: the careful path's result. ``resolution_us`` is the step of the stamp's clock."""
+
+    at: int | None
+    resolution_us: int
+    host: str | None
+    unit: str | None
+    pid: int | None
+    level: str
+    logger: str
+    global_request_id: str | None
+    request_id: str | None
+    project: str | None
+    user: str | None
+    message: str
+    function: str | None
+    source: str | None
+    where: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a line says: a step of the lifecycle (``flow`` or ``task`` with ``old`` and ``new``), or the catalogue's row ``row``.
+
+    ``task`` and ``flow`` are class and flow names; a task's line does not name its flow, so ``flow`` is then None.
+    """
+
+    row: str
+    flow: str | None = None
+    task: str | None = None
+    old: str | None = None
+    new: str | None = None
+    level: str = "DEBUG"
+
+    @property
+    def is_step(self) -> bool:
+        return self.new is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a request that says something: a step or a message with facts.
+
+    ``order`` ranks events of one service as the log has them; ``attempt`` and ``flow`` are filled in by the timeline.
+    """
+
+    at: int | None
+    resolution_us: int
+    service: str
+    kind: Kind
+    uuid: str | None = None
+    facts: dict = field(default_factory=dict)
+    where: Location | None = None
+    process: str | None = None
+    flow: str | None = None
+    flow_uuid: str | None = None
+    attempt: int | None = None
+    inferred: bool = False
+
+
+Bounds = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpan:
+    """One run of a task. ``states``: every state entered after PENDING, in order; ``bounds_us`` hold the true duration."""
+
+    name: str
+    uuid: str | None
+    states: tuple[str, ...]
+    start: int | None
+    end: int | None
+    bounds_us: Bounds | None = None
+    inferred: bool = False
+    where: Location | None = None
+
+    @property
+    def state(self) -> str:
+        return self.states[-1] if self.states else "PENDING"
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSpan:
+    """One run of a flow with its tasks, in the order in which they began. ``state`` is the last one entered."""
+
+    service: str
+    name: str
+    uuid: str | None
+    attempt: int
+    state: str
+    start: int | None
+    end: int | None
+    bounds_us: Bounds | None = None
+    inferred: bool = False
+    tasks: tuple[TaskSpan, ...] = ()
+    where: Location | None = None
+    process: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """A cast and its receipt. ``attempt`` is the receiver's; ``server`` the backend addressed, where the topic has one."""
+
+    sender: str
+    receiver: str
+    topic: str
+    attempt: int
+    sent: int | None
+    received: int | None
+    bounds_us: Bounds | None = None
+    server: str | None = None
+    where: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A task's FAILURE, or an error that no task's FAILURE tells. ``exception`` is the class name, ``message`` its text."""
+
+    service: str
+    flow: str | None
+    task: str | None
+    attempt: int | None
+    backend: str | None
+    exception: str | None
+    message: str | None
+    where: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The HTTP side of a request; ``path`` as the client asked for it."""
+
+    method: str | None
+    path: str | None
+    status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Where the lines of one request lie: parallel columns, in the order in which they were read."""
+
+    source: array
+    line: array
+    offset: array
+    length: array
+
+    def __len__(self) -> int:
+        return len(self.line)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Everything that the logs say of one request id, in causal order."""
+
+    request_id: str
+    operation: str
+    global_request_id: str | None = None
+    project: str | None = None
+    user: str | None = None
+    volume_ids: tuple[str, ...] = ()
+    name: str | None = None
+    size_gb: int | None = None
+    volume_type: str | None = None
+    availability_zone: str | None = None
+    source: str | None = None
+    answer: Answer = Answer(None, None, None)
+    start: int | None = None
+    end: int | None = None
+    stepped: bool = False
+    attempts: int = 0
+    backend: str | None = None
+    flows: tuple[FlowSpan, ...] = ()
+    handoffs: tuple[Handoff, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    events: tuple[Event, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    where: Location | None = None
+    lines: Lines | None = None
+    seen: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
+    unrecognised: tuple[Location, ...] = ()
+
+    @property
+    def volume_id(self) -> str | None:
+        return self.volume_ids[0] if self.volume_ids else None
+
+    @property
+    def duration_us(self) -> int | None:
+        if self.stepped or self.start is None or self.end is None:
+            return None
+        return self.end - self.start
+
+
+@dataclass(slots=True)
+class Process:
+    """One process of a service as far as the log shows it: its first and last line, and the backend it serves."""
+
+    service: str
+    host: str | None
+    pid: int | None
+    first: int | None = None
+    last: int | None = None
+    backend: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.host or '?'}/{self.pid if self.pid is not None else '?'}"
+
+
+@dataclass(slots=True)
+class Coverage:
+    """What the log of one service covers: from when to when, at which level, by which processes, and its (re)starts."""
+
+    service: str
+    first: int | None = None
+    last: int | None = None
+    debug: bool = False
+    processes: dict[str, Process] = field(default_factory=dict)
+    starts: list[int] = field(default_factory=list)
+    cleaned: dict[str, int] = field(default_factory=dict)  # volume id -> when a starting service cleaned it up
+
+    @property
+    def present(self) -> bool:
+        return self.last is not None or bool(self.processes)
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read: the timelines, what the logs cover, what is wrong with them, and the counts of lines."""
+
+    timelines: list[Timeline] = field(default_factory=list)
+    coverage: dict[str, Coverage] = field(default_factory=lambda: {s: Coverage(s) for s in SERVICES})
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    lines: int = 0
+    unrecognised: int = 0
+    sources: list[str] = field(default_factory=list)
+
+    def creates(self) -> Iterator[Timeline]:
+        """The timelines of volume-create requests."""
+        return (t for t in self.timelines if t.operation == "volume-create")
+
+
+class EventTable:
+    """Events in bulk: one column a field, one row an event, in the order of reading.
+
+    ``request``, ``kind``, ``process`` and ``source`` are indices into tables that the reader of the logs keeps.
+    ``at`` is microseconds since the epoch, `NO_TIME` where a line has no stamp.
+    """
+
+    NO_TIME = -(1 << 62)
+    __slots__ = ("request", "kind", "process", "source", "line", "at", "uuid", "facts")
+
+    def __init__(self) -> None:
+        self.request, self.kind, self.process, self.source = array("l"), array("l"), array("l"), array("l")
+        self.line, self.at = array("q"), array("q")
+        self.uuid: list[str | None] = []
+        self.facts: list[dict | None] = []
+
+    def __len__(self) -> int:
+        return len(self.request)
+
+    def append(self, request: int, kind: int, process: int, source: int, line: int, at: int, uuid: str | None, facts: dict | None) -> None:
+        self.request.append(request)
+        self.kind.append(kind)
+        self.process.append(process)
+        self.source.append(source)
+        self.line.append(line)
+        self.at.append(at)
+        self.uuid.append(uuid)
+        self.facts.append(facts)
