@@ -1,0 +1,110 @@
+"""What every command that reads logs shares: its options, the reading, and the progress on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+
+from ..errors import UsageError
+from ..trace import Location, Reading, Timeline
+from ..verdict import Verdict
+
+
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """PATH… and the options that every reading command takes."""
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="a log file, a folder of logs, a glob, or - for standard input")
+    parser.add_argument("--year", type=_year, help="the year of stamps that carry none (default: from dates inside the log, else from the file's modification time)")
+    parser.add_argument("--tz", default="UTC", help="the zone of stamps that carry none: UTC, Europe/Berlin, +08:00 (default UTC)")
+    parser.add_argument("--where", metavar="EXPR", help="only requests for which this holds, e.g. 'outcome = failed and duration > 2s'")
+    parser.add_argument("--stuck-after", metavar="SECONDS", type=_seconds, default=600.0, help="how long a service must write on before what it left open counts as stuck (default 600)")
+    parser.add_argument("--workers", metavar="N", type=_workers, default=None, help="how many processes may read at once (the answer does not depend on it)")
+    parser.add_argument("--dask", metavar="ADDRESS", help=argparse.SUPPRESS)
+
+
+def _year(text: str) -> int:
+    if not text.isdigit() or not 1970 <= int(text) <= 9998:
+        raise argparse.ArgumentTypeError(f"'{text}' is no year; give four digits such as 2026")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e9:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds; give one such as 600")
+    return value
+
+
+def _workers(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of processes; give 1 or more")
+    return int(text)
+
+
+def read(args: argparse.Namespace, paths: list[str] | None = None, keep_lines: bool = False, select: bool = True) -> tuple[Reading, dict[str, Verdict]]:
+    """Read the logs that ``args`` name and judge every request; only the create requests for which ``--where`` holds are kept.
+
+    Raises VoltraceError (bad option, no such path, nothing that is a log).
+    """
+    from ..check.judge import judge_all
+    from ..parse.clock import read_zone
+    from ..parse.engine import ReadOptions
+    from ..parse.engine import read as read_logs
+
+    if args.dask:
+        raise UsageError("--dask: reading on a Dask cluster is not there yet; leave the option out")
+    holds = _where(args.where)
+    options = ReadOptions(args.year, read_zone(args.tz), keep_lines)
+    with _Progress() as progress:
+        reading = read_logs(paths if paths is not None else args.paths, options, progress)
+    verdicts = judge_all(reading, int(args.stuck_after * 1e6))
+    if select:
+        reading.timelines = [t for t in reading.timelines if t.operation == "volume-create" or getattr(args, "all", False)]
+    if holds is not None:
+        from ..encode import encode_timeline
+
+        reading.timelines = [t for t in reading.timelines if holds(encode_timeline(t, verdicts[t.request_id]))]
+    if not reading.timelines:
+        print("voltrace: no create request in these logs" + (" for which --where holds" if holds else ""), file=sys.stderr)
+    return reading, verdicts
+
+
+def _where(text: str | None) -> Callable[[dict], bool] | None:
+    if text is None:
+        return None
+    from ..query import compile_where
+
+    return compile_where(text)
+
+
+def fetch_lines(reading: Reading, limit: int | None = None) -> Callable[[Timeline], list[tuple[Location, str]]]:
+    """A function that fetches the log lines of a request of this reading (which must have been read with ``keep_lines``)."""
+    from ..parse.engine import fetch_lines as fetch
+
+    return lambda timeline: fetch(timeline, reading.sources, limit)
+
+
+class _Progress:
+    """How much has been read, on stderr, if that is a terminal."""
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._bytes = 0
+        self._printed = False
+
+    def __enter__(self) -> Callable[[str, int], None] | None:
+        return self._advance if self._shown else None
+
+    def _advance(self, name: str, count: int) -> None:
+        self._bytes += count
+        if self._bytes > 8 << 20:
+            self._printed = True
+            print(f"\r\x1b[Kreading {name[-50:]}  {self._bytes / 1e6:,.0f} MB", end="", file=sys.stderr, flush=True)
+
+    def __exit__(self, *_) -> None:
+        if self._printed:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

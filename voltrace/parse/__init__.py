@@ -1,0 +1,1 @@
+"""From log files to timelines: sources, framing, scan, repair, clock, timeline, engine."""

@@ -1,0 +1,174 @@
+"""Stamps -> instants: years that stamps do not carry, zones, and steps of the clock."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ..errors import UsageError
+from ..formats import Format
+
+SECOND = 1_000_000
+# A stamp that goes back by more than this within one process is a step of the clock, not an unsharp order of writing.
+STEP_US = SECOND
+
+_MONTHS = {name: i + 1 for i, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())}
+_ACCESS_DATE = re.compile(rb"\[[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d+) \d\d:\d\d:\d\d (20\d\d)\]")
+_FULL_DATE = re.compile(rb"(20\d\d)-(\d\d)-(\d\d)[ T]\d\d:\d\d:\d\d|datetime\.datetime\((20\d\d), (\d+), (\d+),")
+
+
+def read_zone(name: str) -> tzinfo:
+    """The zone of that name (`UTC`, `Europe/Berlin`) or offset (`+08:00`). Raises UsageError."""
+    if name.upper() in ("UTC", "Z"):
+        return timezone.utc
+    offset = re.fullmatch(r"([+-])(\d\d):?(\d\d)", name)
+    if offset:
+        minutes = int(offset[2]) * 60 + int(offset[3])
+        if minutes < 24 * 60:
+            return timezone(timedelta(minutes=minutes if offset[1] == "+" else -minutes))
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UsageError(f"--tz: no zone '{name}'; give a name such as UTC or Europe/Berlin, or an offset such as +08:00") from None
+
+
+def year_evidence(lines: Iterable[bytes]) -> int | None:
+    """The year that full dates inside year-less lines tell: dates of the same day as the line's own stamp. None if there are none."""
+    votes: Counter[int] = Counter()
+    for line in lines:
+        month = _MONTHS.get(line[:3])
+        if month is None or not line[4:6].strip().isdigit():
+            continue
+        day = int(line[4:6])
+        for m in _ACCESS_DATE.finditer(line):
+            if (_MONTHS.get(m[1]), int(m[2])) == (month, day):
+                votes[int(m[3])] += 3
+        for m in _FULL_DATE.finditer(line, 0, 4000):
+            year, mon, mday = (int(g) for g in (m.groups()[:3] if m[1] else m.groups()[3:]))
+            if (mon, mday) == (month, day):
+                votes[year] += 1
+    if not votes:
+        return None
+    most = max(votes.values())
+    return max(year for year, count in votes.items() if count * 2 >= most)
+
+
+def assumed_year(first: bytes, last: bytes, modified: float | None) -> int:
+    """The year in which a year-less log begins if its last line was written when the file was last modified (else: now)."""
+    end = datetime.fromtimestamp(modified, timezone.utc) if modified is not None else datetime.now(timezone.utc)
+    tail, head = _month_day(last), _month_day(first)
+    year = end.year
+    if tail and tail > ((end + timedelta(days=1)).month, (end + timedelta(days=1)).day) and tail != (2, 29):
+        year -= 1
+    return year - 1 if head and tail and head > tail else year
+
+
+def _month_day(line: bytes) -> tuple[int, int] | None:
+    month = _MONTHS.get(line[:3])
+    return (month, int(line[4:6])) if month and line[4:6].strip().isdigit() else None
+
+
+class StampReader:
+    """Reads the stamps of one source, in order. A step from December to January moves a year-less clock on.
+
+    ``read(stamp)`` gives microseconds since the epoch, UTC, or None for a stamp that is no date.
+    """
+
+    def __init__(self, fmt: Format, year: int | None = None, zone: tzinfo = timezone.utc) -> None:
+        self._zone = zone
+        self._year = year or 1970
+        self._month = 0
+        self._cache: dict[bytes, int | None] = {}
+        self.read = {"short": self._month_whole, "short-precise": self._month_fraction, "short-unix": self._unix}.get(fmt.name, self._iso)
+        if fmt.name in ("short-full", "with-unit"):
+            self.read = self._full
+        if fmt.name == "oslo":
+            self.read = self._oslo
+
+    def _month_second(self, text: bytes) -> int | None:
+        month = _MONTHS.get(text[:3])
+        if month is None:
+            return None
+        year = self._year
+        if month == 1 and self._month == 12:
+            year = self._year = self._year + 1
+            self._cache.clear()
+        elif month == 12 and self._month == 1:  # a record of the old year that was written late
+            return self._local(year - 1, month, text)
+        self._month = month
+        return self._local(year, month, text)
+
+    def _local(self, year: int, month: int, text: bytes) -> int | None:
+        try:
+            return self._instant(datetime(year, month, int(text[4:6]), int(text[7:9]), int(text[10:12]), min(59, int(text[13:15]))))
+        except ValueError:
+            return None
+
+    def _instant(self, moment: datetime) -> int:
+        if self._zone is timezone.utc:
+            return calendar.timegm(moment.timetuple()) * SECOND
+        return int(moment.replace(tzinfo=self._zone).timestamp()) * SECOND
+
+    def _cached(self, text: bytes, make) -> int | None:
+        try:
+            return self._cache[text]
+        except KeyError:
+            if len(self._cache) > 100_000:
+                self._cache.clear()
+            at = self._cache[text] = make(text)
+            return at
+
+    def _month_whole(self, stamp: bytes) -> int | None:
+        return self._cached(stamp[:15], self._month_second)
+
+    def _month_fraction(self, stamp: bytes) -> int | None:
+        at = self._cached(stamp[:15], self._month_second)
+        micros = stamp[16:22]
+        return at + int(micros) if at is not None and micros.isdigit() else at
+
+    def _iso(self, stamp: bytes) -> int | None:
+        return self._cached(stamp, _read_iso)
+
+    def _oslo(self, stamp: bytes) -> int | None:
+        at = self._cached(stamp[:19], self._oslo_second)
+        millis = stamp[20:23]
+        return at + int(millis) * 1000 if at is not None and millis.isdigit() else at
+
+    def _oslo_second(self, text: bytes) -> int | None:
+        try:
+            return self._instant(datetime.fromisoformat(text.decode()))
+        except ValueError:
+            return None
+
+    def _full(self, stamp: bytes) -> int | None:
+        return self._cached(stamp, self._full_second)
+
+    def _full_second(self, text: bytes) -> int | None:
+        zone = text[24:].decode()
+        try:
+            moment = datetime.fromisoformat(text[4:23].decode())
+            if zone in ("UTC", "GMT"):
+                return calendar.timegm(moment.timetuple()) * SECOND
+            if zone[:1] in "+-":
+                return _read_iso(f"{text[4:23].decode()}{zone if len(zone) > 3 else zone + '00'}".encode())
+            return self._instant(moment)  # other zone names are ambiguous: the zone that the user gave holds
+        except ValueError:
+            return None
+
+    def _unix(self, stamp: bytes) -> int | None:
+        whole, _, micros = stamp.partition(b".")
+        return int(whole) * SECOND + int(micros or 0) if whole.isdigit() and micros.isdigit() else None
+
+
+def _read_iso(text: bytes) -> int | None:
+    try:
+        moment = datetime.fromisoformat(text.decode())
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return calendar.timegm(moment.utctimetuple()) * SECOND + moment.microsecond

@@ -1,0 +1,303 @@
+"""Where the reading runs: sources in, a `Reading` out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timezone, tzinfo
+from itertools import chain
+
+from ..errors import SourceError
+from ..lifecycle import API, SERVICES, VOLUME_CREATE
+from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, Process, Reading, Timeline
+from .clock import StampReader, assumed_year, year_evidence
+from .framing import Framing, detect
+from .order import RESCHEDULE_PARAMETERS, Raw, causal_order, drop_copies, merge_sources
+from .repair import read_elided
+from .scan import NO_REQUEST, Access, Scan, SourceScanner
+from .sources import READ_ERRORS, Block, Source, blocks, find_sources, read_head, read_tail
+from .timeline import TimelineBuilder
+
+SERVICE_STARTED, VOLUME_CLEANED = "service-starting", "cleaning-volume"
+_PLACES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How to read: the year of year-less stamps (None: find out), the zone of zone-less ones, and whether to keep where lines lie."""
+
+    year: int | None = None
+    zone: tzinfo = timezone.utc
+    keep_lines: bool = False
+
+
+def read(paths: list[str], options: ReadOptions = ReadOptions(), progress: Callable[[str, int], None] | None = None) -> Reading:
+    """Read all logs under these paths. ``progress`` is called with a source's name and the bytes read of it.
+
+    Raises UsageError for a path that is not there, SourceError if no source could be read as a log. A source that cannot be
+    read among others that can is a diagnostic.
+    """
+    scan = Scan(options.keep_lines)
+    layouts: list[str] = []
+    bad: list[Diagnostic] = []
+    for source in find_sources(paths):
+        problem = _read_source(scan, layouts, source, options, progress)
+        if problem:
+            bad.append(Diagnostic("unreadable-source", f"{source.name}: {problem}", Location(source.name, 1)))
+    if not scan.sources:
+        raise SourceError("; ".join(d.message for d in bad[:3]) or "no source could be read as a log")
+    reading = assemble(scan, layouts)
+    reading.diagnostics[:0] = bad
+    return reading
+
+
+def _read_source(scan: Scan, layouts: list[str], source: Source, options: ReadOptions, progress) -> str | None:
+    """Read one source into the scan; a sentence if it could not be read."""
+    try:
+        with source.open() as stream:
+            pending = blocks(stream)
+            first = next(pending, None)
+            if first is None:
+                return "is empty" if source.named else None
+            framing = detect(first.data)
+            if framing is None:
+                return "is no log: none of its first lines has the prefix of journalctl's short formats or of oslo.log" if source.named else None
+            scanner = SourceScanner(scan, source.name, framing, _stamps(scan, source, framing, first, options))
+            layouts.append(framing.format.layout)
+            for block in chain([first], pending):
+                scanner.feed(block)
+                if progress:
+                    progress(source.name, len(block.data))
+            scanner.finish()
+    except READ_ERRORS as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if len(layouts) < len(scan.sources):
+            layouts.append("devstack")
+        return f"could not be read: {reason.lower() if reason else type(error).__name__}"
+    return None
+
+
+def _stamps(scan: Scan, source: Source, framing: Framing, first: Block, options: ReadOptions) -> StampReader:
+    year = options.year
+    if year is None and not framing.format.has_year:
+        lines = [m[m.find(framing.format.pattern.search(m)["stamp"]) :] for m in first.data.split(b"\n")[:5000] if framing.format.pattern.search(m)]
+        year = year_evidence(lines)
+        if year is None:
+            tail = [line for line in read_tail(source).split(b"\n") if framing.format.pattern.match(line)]
+            year = assumed_year(lines[0], (tail or lines)[-1], source.modified())
+            scan.note("year-assumed", f"the stamps carry no year, and no line tells it: {year} was taken from the file's modification time", Location(source.name, 1))
+    return StampReader(framing.format, year, options.zone)
+
+
+# -- from the scan to the reading ------------------------------------------------------------------------------------
+
+
+def assemble(scan: Scan, layouts: list[str]) -> Reading:
+    """The reading that a scan amounts to."""
+    _settle_services(scan)
+    reading = Reading(lines=scan.lines, sources=list(scan.sources))
+    reading.diagnostics += scan.diagnostics
+    by_request: dict[int, list[int]] = defaultdict(list)
+    for row, request in enumerate(scan.events.request):
+        by_request[request].append(row)
+    _cover(scan, by_request.pop(NO_REQUEST, []), reading.coverage)
+    names = [p.name for p in scan.processes]
+    accesses = _join_accesses(scan, by_request)
+    seen = _seen_by_request(scan)
+    overlapping: tuple[str, ...] | None = None
+    by_id: dict[str, list[Diagnostic]] = defaultdict(list)
+    for diagnostic in scan.diagnostics:
+        if diagnostic.request_id:
+            by_id[diagnostic.request_id].append(diagnostic)
+    for request, request_id in enumerate(scan.requests):
+        timeline, copies = _build(scan, layouts, request, request_id, by_request.get(request, []), names, accesses.get(request), seen.get(request, {}), by_id[request_id])
+        _serve_backends(scan, timeline, reading.coverage)
+        overlapping = overlapping or copies
+        reading.timelines.append(timeline)
+    reading.timelines.sort(key=lambda t: (t.start if t.start is not None else -1, t.request_id))
+    if overlapping:
+        reading.diagnostics.append(Diagnostic("overlapping-sources", f"the same records are in {' and '.join(overlapping)}: each was counted once"))
+    _diagnose(scan, reading)
+    return reading
+
+
+def _settle_services(scan: Scan) -> None:
+    """A process whose name does not tell its service has the one that its loggers speak for."""
+    for process, votes in zip(scan.processes, scan.votes):
+        if not process.service and votes:
+            process.service = votes.most_common(1)[0][0]
+
+
+def _cover(scan: Scan, rows: list[int], coverage: dict[str, Coverage]) -> None:
+    for process, debug in zip(scan.processes, scan.debug):
+        if process.service not in coverage or process.last is None:
+            continue
+        service = coverage[process.service]
+        service.processes[process.name] = process
+        service.debug = service.debug or debug
+        service.first = process.first if service.first is None else min(service.first, process.first or service.first)
+        service.last = process.last if service.last is None else max(service.last, process.last)
+    for row in rows:
+        kind = scan.kinds[scan.events.kind[row]]
+        service = coverage.get(scan.processes[scan.events.process[row]].service)
+        if service is not None:
+            _learn_restart(service, kind.row, scan.events.at[row], scan.events.facts[row] or {})
+
+
+def _learn_restart(service: Coverage, row: str, at: int, facts: dict) -> None:
+    if row == SERVICE_STARTED:
+        service.starts.append(at)
+    elif row == VOLUME_CLEANED and facts.get("volume_id"):
+        service.cleaned.setdefault(facts["volume_id"], at)
+
+
+def _serve_backends(scan: Scan, timeline: Timeline, coverage: dict[str, Coverage]) -> None:
+    """Learn from a request which process serves which backend, and what a starting service cleaned up."""
+    for flow in timeline.flows:
+        process = coverage[flow.service].processes.get(flow.process or "") if flow.service in coverage else None
+        if process is not None and process.backend is None and flow.name == VOLUME_CREATE.flows[-1].name:
+            process.backend = next((h.server for h in timeline.handoffs if h.receiver == flow.service and h.attempt == flow.attempt), None)
+    if timeline.operation == "other":
+        for event in timeline.events:
+            if event.kind.row in (SERVICE_STARTED, VOLUME_CLEANED) and event.service in coverage and event.at is not None:
+                _learn_restart(coverage[event.service], event.kind.row, event.at, event.facts)
+
+
+def _seen_by_request(scan: Scan) -> dict[int, dict[int, list]]:
+    seen: dict[int, dict[int, list]] = defaultdict(dict)
+    for (request, process), span in scan.seen.items():
+        seen[request][process] = span
+    return seen
+
+
+def _build(scan: Scan, layouts, request: int, request_id: str, rows: list[int], names, access, seen: dict[int, list], noted: list[Diagnostic]):
+    info = scan.info[request]
+    builder = TimelineBuilder(request_id, scan.sources, names)
+    raws = [_raw(scan, row) for row in rows]
+    raws, copied = drop_copies(raws, lambda p: (scan.processes[p].host, scan.processes[p].pid))
+    services: dict[str, list[Raw]] = defaultdict(list)
+    for raw in raws:
+        services[raw.service].append(raw)
+    ordered = causal_order(VOLUME_CREATE, chain.from_iterable(merge_sources(own) for own in services.values())) if raws else []
+    for raw in ordered:
+        elided = None
+        if raw.kind.row == "unmatched":
+            elided = read_elided(scan.catalogue, raw.kind.level, raw.facts["logger"], raw.facts["text"], layouts[raw.source])
+        builder.add(raw, elided)
+    builder.diagnostics += noted
+    stepped = request in scan.stepped
+    spans: dict[str, tuple[int | None, int | None]] = {}
+    for process, (first, last, _) in seen.items():
+        service = scan.processes[process].service
+        before = spans.get(service)
+        spans[service] = (first, last) if before is None else (min(before[0], first), max(before[1], last))
+    starts, ends = [s[0] for s in spans.values()], [s[1] for s in spans.values()]
+    start, end = min(starts, default=None), max(ends, default=None)
+    if stepped and ordered:
+        start, end = ordered[0].at, ordered[-1].at
+    timeline = builder.build(
+        access=access,
+        global_request_id=info.global_request_id,
+        project=info.project,
+        user=info.user,
+        start=start,
+        end=end,
+        stepped=stepped,
+        seen=spans,
+        lines=Lines(*scan.kept[request]) if scan.kept is not None and request in scan.kept else None,
+    )
+    copies = tuple(sorted({scan.sources[scan.events.source[row]] for row in rows}))[:4] if copied else None
+    return timeline, copies
+
+
+def _raw(scan: Scan, row: int) -> Raw:
+    events = scan.events
+    at, source, process = events.at[row], events.source[row], events.process[row]
+    return Raw(
+        None if at == EventTable.NO_TIME else at,
+        scan.resolution[source],
+        scan.processes[process].service,
+        scan.kinds[events.kind[row]],
+        events.uuid[row],
+        events.facts[row] or {},
+        source,
+        events.line[row],
+        process,
+    )
+
+
+def _join_accesses(scan: Scan, by_request: dict[int, list[int]]) -> dict[int, Access]:
+    """The web server's lines, each with the one request that it can be about: by worker, order, method, path and status."""
+    joined: dict[int, Access] = {}
+    for access in scan.accesses:
+        fitting = []
+        for request in access.pending:
+            if request in joined:
+                continue
+            facts = _answer_facts(scan, by_request.get(request, ()))
+            if facts.get("status") in (None, access.status) and facts.get("method") in (None, access.method) and _same_path(facts.get("url"), access.path):
+                fitting.append((request, facts))
+        answered = [request for request, facts in fitting if facts.get("status") == access.status]
+        unique = answered if len(answered) == 1 else [request for request, _ in fitting]
+        if len(unique) == 1:
+            joined[unique[0]] = access
+    return joined
+
+
+def _answer_facts(scan: Scan, rows: Iterable[int]) -> dict:
+    found: dict = {}
+    for row in rows:
+        facts = scan.events.facts[row]
+        if facts:
+            for name in ("method", "url", "status"):
+                if name in facts:
+                    found.setdefault(name, facts[name])
+    return found
+
+
+def _same_path(url: str | None, path: str) -> bool:
+    return url is None or url.partition("?")[0].endswith(path.partition("?")[0]) or path.partition("?")[0].endswith(url.partition("://")[2].partition("/")[2] or url)
+
+
+def _diagnose(scan: Scan, reading: Reading) -> None:
+    creates = list(reading.creates())
+    known = {d.message + str(d.where) for d in reading.diagnostics}
+    for timeline in creates:
+        reading.diagnostics += [d for d in timeline.diagnostics if d.message + str(d.where) not in known]
+    unrecognised = [where for timeline in creates for where in timeline.unrecognised]
+    reading.unrecognised = scan.noise + len(unrecognised)
+    reading.diagnostics += [Diagnostic("unrecognised-line", "a line of a create request that is of no kind in the message catalogue", where) for where in unrecognised[:_PLACES]]
+    for service in SERVICES:
+        cover = reading.coverage[service]
+        if not cover.present and creates:
+            reading.diagnostics.append(Diagnostic("service-log-missing", f"no line of the {service} service is in these logs"))
+        elif cover.present and not cover.debug and creates:
+            reading.diagnostics.append(Diagnostic("level-too-high", f"the {service} service's log has no DEBUG lines: its flows and tasks cannot be seen"))
+        for at in cover.starts:
+            if cover.first is not None and at > cover.first:
+                reading.diagnostics.append(Diagnostic("service-restarted", f"the {service} service was started again while the log went on"))
+
+
+def fetch_lines(timeline: Timeline, sources: list[str], limit: int | None = None) -> list[tuple[Location, str]]:
+    """The log lines of a request, as text, from the sources they lie in. Lines that can no longer be read are left out."""
+    lines = timeline.lines
+    if lines is None:
+        return []
+    by_source: dict[int, list[int]] = defaultdict(list)
+    for i, source in enumerate(lines.source):
+        by_source[source].append(i)
+    found: dict[int, tuple[Location, str]] = {}
+    for source, rows in by_source.items():
+        name = sources[source]
+        try:
+            with Source(name, name).open() as stream:
+                for i in rows[:limit]:
+                    stream.seek(lines.offset[i])
+                    found[i] = (Location(name, lines.line[i]), stream.read(lines.length[i]).decode("utf-8", "replace"))
+        except READ_ERRORS:
+            continue
+    return [found[i] for i in sorted(found)]
+
+
+__all__ = ["API", "Process", "RESCHEDULE_PARAMETERS", "ReadOptions", "assemble", "fetch_lines", "read", "read_head"]

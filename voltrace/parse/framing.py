@@ -1,0 +1,84 @@
+"""Which format a source is in, and what a line is made of: prefix (stamp, host, identifier, pid) and body."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..formats import ESCAPE, FORMATS, Format
+
+# A record's body: level, logger and the context in brackets.
+HEAD = re.compile(rb"(DEBUG|INFO|WARNING|ERROR|CRITICAL|TRACE|AUDIT) ([\w.<>-]+) \[([^\]]{0,400})\](?: |$)")
+# A traceback's line: level and logger, no bracket. The level is ERROR whatever the record's own.
+TRACEBACK = re.compile(rb"ERROR ([\w.]+)(?: |$)")
+# uWSGI's access line: no level, no request id. Groups: pid, date, method, path, msecs, status.
+ACCESS = re.compile(
+    rb"\[pid: (\d+)\|app: [^|]*\|req: [^\]]*\] \S* ?\S* ?\([^)]*\) \{[^}]*\} \[([^\]]+)\] (\S+) (\S+) => generated \d+ bytes in (\d+) msecs \(HTTP/[\d.]+ (\d+)\)"
+)
+# Lines that journalctl itself writes between records.
+JOURNAL_NOTE = re.compile(rb"-- (?:Logs begin|Journal begins|Boot |Reboot|No entries|cursor:)|^$")
+SUPPRESSED = re.compile(rb"Suppressed (\d+) messages from")
+# DevStack's debug suffix, with and without the pid, and oslo.log's.
+_DEVSTACK_SUFFIX = re.compile(rb" ?\{\{(?:\(pid=(\d+)\) ?)?(\S+) (\S+?):(\d+)(?:\}\}|$)")
+_OSLO_SUFFIX = re.compile(rb" (\S+) (\S+\.pyc?):(\d+)$")
+_BAR = re.compile(rb"\s\|(?=\s|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How a source's lines are framed: its format, and ``page`` if the records stand inside other text (a web page, a ticket)."""
+
+    format: Format
+    page: bool = False
+
+
+def detect(sample: bytes) -> Framing | None:
+    """The framing of a source, from its first bytes; None if nothing in them looks like a log of journalctl or oslo.log."""
+    lines = ESCAPE.sub(b"", sample.replace(b"\x00", b"")).removeprefix(b"\xef\xbb\xbf").split(b"\n")[:2000]
+    best: tuple[int, Format] | None = None
+    for fmt in FORMATS.values():
+        count = sum(1 for line in lines if fmt.pattern.match(line))
+        if count and (best is None or count > best[0]):
+            best = (count, fmt)
+    if best is None:
+        for fmt in FORMATS.values():
+            count = sum(1 for line in lines if (m := fmt.pattern.search(line)) and HEAD.match(line, m.end()))
+            if count and (best is None or count > best[0]):
+                best = (count, fmt)
+        return Framing(best[1], page=True) if best else None
+    # Records behind table bars: a page's text, of which some lines may begin with a prefix by chance.
+    barred = sum(1 for line in lines if b"|" in line[:8] and best[1].pattern.search(line))
+    return Framing(best[1], page=barred > best[0])
+
+
+def cut_bars(text: bytes) -> tuple[bytes, bool]:
+    """The text up to a table's bar, and whether there was one."""
+    bar = _BAR.search(text)
+    return (text[: bar.start()], True) if bar else (text, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Suffix:
+    """What the debug suffix says: the worker's pid, the function, and the source file and line."""
+
+    pid: int | None
+    function: str
+    path: str
+    line: int
+
+
+def split_suffix(message: bytes, layout: str) -> tuple[bytes, Suffix | None]:
+    """A DEBUG record's message and its debug suffix (None if it has none: torn, or a record that goes on in the next line)."""
+    if layout == "oslo":
+        found = _OSLO_SUFFIX.search(message, max(0, len(message) - 400))
+        if not found:
+            return message, None
+        return message[: found.start()], Suffix(None, found[1].decode(errors="replace"), found[2].decode(errors="replace"), int(found[3]))
+    cut = message.rfind(b"{{")
+    if cut < 0:
+        return message, None
+    found = _DEVSTACK_SUFFIX.match(message, cut - 1 if message[cut - 1 : cut] == b" " else cut)
+    if not found:
+        return message, None
+    pid = int(found[1]) if found[1] else None
+    return message[: found.start()], Suffix(pid, found[2].decode(errors="replace"), found[3].decode(errors="replace"), int(found[4]))

@@ -1,0 +1,136 @@
+"""Causal order: one record once, a service's records as its log has them, a cast before its receipt."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from ..lifecycle import RUNNING, SERVICES, Lifecycle
+from ..trace import Kind
+
+RESCHEDULE_PARAMETERS = "reschedule-parameters"
+
+
+@dataclass(slots=True)
+class Raw:
+    """One row of the event table, with its indices looked up, before anything is concluded from it."""
+
+    at: int | None
+    resolution_us: int
+    service: str
+    kind: Kind
+    uuid: str | None
+    facts: dict
+    source: int
+    line: int
+    process: int
+
+
+def drop_copies(events: list[Raw], same_process: Callable[[int], object]) -> tuple[list[Raw], bool]:
+    """Events without the copies that other sources hold of them, and whether there were any.
+
+    The same record is of the same process, kind, uuid and facts, with a stamp in the same second. Within one source nothing
+    is merged: of the sources that hold a record, the one with the most copies of it counts (the finest stamps, then the first).
+    """
+    if len({e.source for e in events}) < 2:
+        return events, False
+    groups: dict[tuple, dict[int, list[Raw]]] = defaultdict(lambda: defaultdict(list))
+    for e in events:
+        second = None if e.at is None else e.at // 1_000_000
+        groups[(same_process(e.process), e.kind, e.uuid, _frozen(e.facts), second)][e.source].append(e)
+    keep: set[int] = set()
+    dropped = False
+    for by_source in groups.values():
+        best = min(by_source, key=lambda s: (-len(by_source[s]), by_source[s][0].resolution_us, s))
+        dropped = dropped or len(by_source) > 1
+        keep.update(id(e) for e in by_source[best])
+    return [e for e in events if id(e) in keep], dropped
+
+
+def _frozen(facts: dict) -> str:
+    return repr(sorted(facts.items())) if facts else ""
+
+
+def merge_sources(events: list[Raw]) -> list[Raw]:
+    """The events of one service from several sources as one sequence: each source's own order, interleaved by their stamps."""
+    by_source: dict[int, list[Raw]] = defaultdict(list)
+    for e in events:
+        by_source[e.source].append(e)
+    if len(by_source) < 2:
+        return events
+    keyed = []
+    for source, own in by_source.items():
+        latest = None
+        for position, e in enumerate(own):
+            if e.at is not None and (latest is None or e.at > latest):
+                latest = e.at
+            keyed.append(((latest if latest is not None else -1), source, position, e))
+    keyed.sort(key=lambda k: k[:3])
+    return [k[3] for k in keyed]
+
+
+def causal_order(lifecycle: Lifecycle, events: Iterable[Raw]) -> list[Raw]:
+    """All events of a request: by their stamps, but each service in its own order and no receipt before its cast.
+
+    Where a hand-off's sender is not in the log, nothing holds its receipt back.
+    """
+    queues: dict[str, list[Raw]] = {}
+    for e in events:
+        queues.setdefault(e.service, []).append(e)
+    if len(queues) == 1:
+        return next(iter(queues.values()))
+    gates = _gates(lifecycle, queues)
+    order: list[Raw] = []
+    heads = dict.fromkeys(queues, 0)
+    sent: dict[tuple[str, str], int] = defaultdict(int)
+    rank = {service: i for i, service in enumerate(SERVICES)}
+    total = sum(len(q) for q in queues.values())
+    while len(order) < total:
+        best: tuple | None = None
+        fallback: tuple | None = None
+        for service, queue in queues.items():
+            position = heads[service]
+            if position >= len(queue):
+                continue
+            e = queue[position]
+            key = (e.at if e.at is not None else -1, rank.get(service, 9), service)
+            gate = gates.get(id(e))
+            if gate and sent[gate[0]] < gate[1]:
+                fallback = key if fallback is None or key < fallback else fallback
+            elif best is None or key < best:
+                best = key
+        service = (best or fallback)[2]  # type: ignore[index]
+        e = queues[service][heads[service]]
+        heads[service] += 1
+        order.append(e)
+        if e.kind.task is not None:
+            sent[(e.kind.task, e.kind.new or "")] += 1
+    return order
+
+
+def _gates(lifecycle: Lifecycle, queues: dict[str, list[Raw]]) -> dict[int, tuple[tuple[str, str], int]]:
+    """For the first event of each run that a cast starts: which sending must come first, and how many of them."""
+    total: dict[tuple[str, str], int] = defaultdict(int)
+    for queue in queues.values():
+        for e in queue:
+            if e.kind.task is not None:
+                total[(e.kind.task, e.kind.new or "")] += 1
+    gates = {}
+    for flow in lifecycle.flows:
+        starts = 0
+        announced = 0
+        for e in queues.get(flow.service, ()):
+            starting = e.kind.flow == flow.name and e.kind.new == RUNNING
+            announcing = e.kind.row == RESCHEDULE_PARAMETERS
+            if not starting and not announcing:
+                continue
+            announced += announcing
+            starts += starting
+            cast = lifecycle.cast_to(flow.name, max(starts, announced))
+            if cast is None:
+                continue
+            sending, needed = (cast.task, cast.state), max(starts, announced) - cast.next_run
+            if total[sending] >= needed > 0:
+                gates[id(e)] = (sending, needed)
+    return gates

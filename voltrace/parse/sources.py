@@ -1,0 +1,182 @@
+"""Paths, folders, globs, standard input and compressed files -> blocks of bytes that end at a line's end."""
+
+from __future__ import annotations
+
+import bz2
+import glob
+import gzip
+import io
+import lzma
+import os
+import sys
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from ..errors import SourceError, UsageError
+
+BLOCK = 1 << 20
+LONGEST_LINE = 1 << 23
+_MAGIC = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open))
+_ZSTD = b"\x28\xb5\x2f\xfd"
+# What voltrace and others write beside logs: never a log, whatever is in it.
+_NEVER_LOGS = (".jsonl", ".json", ".toml", ".html", ".md", ".csv", ".parquet", ".py", ".pyc", ".svg", ".png", ".pdf", ".tsv", ".export", ".journal", ".db", ".sqlite")
+_SAMPLE = 1 << 16
+
+
+@dataclass(slots=True)
+class Source:
+    """One log to read. ``name`` is what places in it are called by; ``named`` is True if the user named it (not found in a folder)."""
+
+    path: str
+    name: str
+    named: bool = True
+
+    @property
+    def is_stdin(self) -> bool:
+        return self.path == "-"
+
+    def modified(self) -> float | None:
+        """Modification time in seconds since the epoch; None for standard input."""
+        return None if self.is_stdin else os.stat(self.path).st_mtime
+
+    def open(self) -> BinaryIO:
+        """The source's bytes, unpacked. Raises OSError where it cannot be read."""
+        if self.is_stdin:
+            return sys.stdin.buffer
+        with open(self.path, "rb") as raw:
+            magic = raw.read(6)
+        if magic.startswith(_ZSTD):
+            raise OSError("is packed with zstd, which this version does not unpack: unpack it with `zstd -d` first")
+        opener = next((o for m, o in _MAGIC if magic.startswith(m)), None)
+        return opener(self.path, "rb") if opener else open(self.path, "rb", buffering=0)  # type: ignore[return-value]
+
+    def is_packed(self) -> bool:
+        """Whether the file is compressed, so that offsets into it mean nothing."""
+        if self.is_stdin:
+            return False
+        with open(self.path, "rb") as raw:
+            magic = raw.read(6)
+        return any(magic.startswith(m) for m, _ in _MAGIC)
+
+
+@dataclass(slots=True)
+class Block:
+    """Whole lines (but for a line cut at `LONGEST_LINE`, or the last one of a file), without the newline of the last."""
+
+    data: bytes
+    offset: int
+    first_line: int
+    overlong: int | None = None
+    last: bool = False
+    ended: bool = True
+
+
+# Errors that a packed or plain stream raises when its bytes are broken.
+READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError)
+
+
+def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[Block]:
+    """The stream in blocks of about ``size`` bytes, cut at line ends. Memory stays below `LONGEST_LINE` plus a block."""
+    rest, offset, line = b"", 0, 1
+    while True:
+        chunk = stream.read(size)
+        if not chunk:
+            if rest:
+                yield Block(rest, offset, line, last=True, ended=False)
+            return
+        data = rest + chunk
+        cut = data.rfind(b"\n")
+        if cut < 0:
+            if len(data) <= LONGEST_LINE:
+                rest = data
+                continue
+            skipped, rest = _skip_line(stream, size)
+            yield Block(data[:LONGEST_LINE], offset, line, overlong=line)
+            offset, line = offset + len(data) + skipped, line + 1
+            continue
+        block = data[:cut]
+        yield Block(block, offset, line)
+        line += block.count(b"\n") + 1
+        offset += cut + 1
+        rest = data[cut + 1 :]
+
+
+def _skip_line(stream: BinaryIO, size: int) -> tuple[int, bytes]:
+    skipped = 0
+    while chunk := stream.read(size):
+        cut = chunk.find(b"\n")
+        if cut >= 0:
+            return skipped + cut + 1, chunk[cut + 1 :]
+        skipped += len(chunk)
+    return skipped, b""
+
+
+def find_sources(paths: list[str]) -> list[Source]:
+    """The sources that these paths name: files, folders (searched for logs), globs, ``-``.
+
+    Raises UsageError for a path that is not there, SourceError for a folder without logs.
+    """
+    found: dict[str, Source] = {}
+    for path in paths:
+        for source in _expand(path):
+            found.setdefault(os.path.realpath(source.path) if not source.is_stdin else "-", source)
+    return list(found.values())
+
+
+def _expand(path: str) -> list[Source]:
+    if path == "-":
+        return [Source("-", "<stdin>")]
+    if os.path.isdir(path):
+        inside = [Source(p, p, named=False) for p in _walk(path) if _looks_like_log(p)]
+        if not inside:
+            raise SourceError(f"{path}: no logs in this folder (looked for files with lines of journalctl or oslo.log, in all its folders)")
+        return inside
+    if os.path.exists(path):
+        return [Source(path, path)]
+    matches = sorted(p for p in glob.glob(path, recursive=True) if os.path.isfile(p)) if glob.has_magic(path) else []
+    if not matches:
+        what = "matches no file" if glob.has_magic(path) else "no such file or folder"
+        raise UsageError(f"{path}: {what}")
+    return [Source(p, p) for p in matches]
+
+
+def _walk(folder: str) -> Iterator[str]:
+    seen: set[str] = set()
+    for base, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(base)
+        if real in seen:
+            folders[:] = []
+            continue
+        seen.add(real)
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        yield from (os.path.join(base, f) for f in sorted(files) if not f.startswith("."))
+
+
+def _looks_like_log(path: str) -> bool:
+    """Whether a file found in a folder is worth opening as a log: by its name first, then by what its first lines are."""
+    from .framing import detect
+
+    if not os.path.isfile(path) or path.lower().endswith(_NEVER_LOGS):
+        return False
+    try:
+        return detect(read_head(Source(path, path))) is not None
+    except READ_ERRORS:
+        return True  # let the reading say why
+
+
+def read_head(source: Source, size: int = _SAMPLE) -> bytes:
+    """The first bytes of a source that is not standard input."""
+    with source.open() as stream:
+        return stream.read(size) or b""
+
+
+def read_tail(source: Source, size: int = _SAMPLE) -> bytes:
+    """The last bytes of a plain file; empty for a packed one and for standard input."""
+    if source.is_stdin or source.is_packed():
+        return b""
+    with open(source.path, "rb") as stream:
+        stream.seek(0, io.SEEK_END)
+        stream.seek(max(0, stream.tell() - size))
+        return stream.read()
