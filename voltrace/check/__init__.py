@@ -1,0 +1,1 @@
+"""Judges timelines: how a request ended and why, and whether it kept to the lifecycle."""

@@ -1,0 +1,85 @@
+"""One verdict a request: outcome, deviations, fitness."""
+
+from __future__ import annotations
+
+from ..lifecycle import FINAL_FLOW_STATES, VARIANTS, VOLUME_CREATE
+from ..trace import Event, FlowSpan, Reading, Timeline
+from ..verdict import Deviation, Outcome, Verdict
+from .align import align
+from .outcome import STUCK_AFTER_US, decide, is_open
+from .replay import is_covered, open_end, replay_run
+from .rules import RULES
+
+
+def judge(timeline: Timeline, reading: Reading, stuck_after_us: int = STUCK_AFTER_US) -> Verdict:
+    """The verdict on one request: its outcome, where it left its lifecycle, and its fitness."""
+    outcome = decide(timeline, reading, stuck_after_us)
+    lifecycle = VARIANTS.get(timeline.operation)
+    if lifecycle is None:
+        return Verdict(timeline.request_id, "unknown" if outcome.outcome == "unknown" else "conforms", outcome)
+    deviations: list[Deviation] = []
+    cost = worst = 0
+    steps_of = _steps_by_run(timeline)
+    for span in timeline.flows:
+        events = steps_of.get(id(span), [])
+        coverage = reading.coverage.get(span.service)
+        if coverage is None or not coverage.debug:
+            continue
+        covered = is_covered(timeline, span, events, reading)
+        found, run = replay_run(timeline.request_id, lifecycle, span, events, covered)
+        if not found:
+            end = open_end(timeline, span, run, reading)
+            found = [end] if end else []
+        deviations += found
+        flow = lifecycle.flow(span.name)
+        if found and flow is not None:
+            span_cost, span_worst = align(flow, _signature(events), span.state in FINAL_FLOW_STATES)
+            cost, worst = cost + span_cost, worst + max(span_worst, span_cost)
+        else:
+            worst += max(1, 2 * len(events))
+    for rule in RULES:
+        deviations += rule(timeline, lifecycle, reading, outcome)
+    if outcome.outcome == "stuck":
+        deviations += _without_end(timeline, steps_of)
+    name = "deviates" if deviations else "unknown" if outcome.outcome == "unknown" else "conforms"
+    fitness = 1 - cost / worst if worst else None
+    return Verdict(timeline.request_id, name, outcome, fitness, tuple(deviations), cost, worst)
+
+
+def judge_all(reading: Reading, stuck_after_us: int = STUCK_AFTER_US) -> dict[str, Verdict]:
+    """The verdicts on all requests of a reading, by request id."""
+    return {t.request_id: judge(t, reading, stuck_after_us) for t in reading.timelines}
+
+
+def _signature(events: list[Event]) -> tuple:
+    return tuple((e.kind.task, e.kind.old or "", e.kind.new or "") for e in events)
+
+
+def _steps_by_run(timeline: Timeline) -> dict[int, list[Event]]:
+    """The steps of each run, in order. Two runs may share name and attempt (a message received twice): the uuid tells them apart."""
+    spans: dict[tuple, list[FlowSpan]] = {}
+    for span in timeline.flows:
+        spans.setdefault((span.name, span.attempt), []).append(span)
+    found: dict[int, list[Event]] = {}
+    for event in timeline.events:
+        if not event.kind.is_step:
+            continue
+        fitting = spans.get((event.flow, event.attempt), [])
+        span = next((s for s in fitting if s.uuid == event.flow_uuid), fitting[0] if fitting else None)
+        if span is not None:
+            found.setdefault(id(span), []).append(event)
+    return found
+
+
+def _without_end(timeline: Timeline, steps_of: dict[int, list[Event]]) -> list[Deviation]:
+    for span in timeline.flows:
+        if is_open(span):
+            events = steps_of.get(id(span), [])
+            task = next((t for t in reversed(span.tasks) if t.state in ("RUNNING", "REVERTING")), None)
+            what = f"task {task.name}" if task else f"flow {span.name}"
+            where = events[-1].where if events else span.where
+            return [Deviation("flow-without-end", timeline.request_id, f"{what} of the {span.service} service began and never ended", "an end", None, where)]
+    return []
+
+
+__all__ = ["Outcome", "VOLUME_CREATE", "judge", "judge_all"]

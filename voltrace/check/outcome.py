@@ -1,0 +1,200 @@
+"""How a request ended: created, refused, failed, stuck, lost or unknown; why; and how the retries ended.
+
+Decided in the contract's order, and also from logs without DEBUG lines, where only messages and failures tell.
+"""
+
+from __future__ import annotations
+
+from ..lifecycle import API, FAILURE, FINAL_FLOW_STATES, REVERTED, SCHEDULER, SUCCESS, VOLUME
+from ..trace import Coverage, FlowSpan, Handoff, Process, Reading, Timeline
+from ..verdict import Outcome
+
+STUCK_AFTER_US = 600 * 1_000_000
+
+CREATE_FAILED = frozenset({"create-failed", "create-failed-no-reschedule-type", "create-failed-extracting-reference"})
+_SET_TO_ERROR = frozenset({"volume-set-to-error", "schedule-failed", *CREATE_FAILED})
+
+# Failures that cinder's OnFailureRescheduleTask does not try again (its no_reschedule_types, Pike to 2026.2).
+NOT_RETRYABLE = frozenset(
+    "ImageCopyFailure MetadataCopyFailure MetadataCreateFailure MetadataUpdateFailure VolumeNotFound SnapshotNotFound VolumeTypeNotFound "
+    "ImageUnacceptable ImageTooBig InvalidSignatureImage ImageSignatureVerificationException ImageConversionNotAllowed".split()
+)
+_IMAGE_TYPES = frozenset(
+    "ImageCopyFailure ImageUnacceptable ImageTooBig InvalidSignatureImage ImageSignatureVerificationException ImageConversionNotAllowed ImageNotFound "
+    "GlanceConnectionFailed ImageDownloadFailed ImageLimitExceeded ImageCacheVolumeFailed".split()
+)
+_QUOTA_TYPES = frozenset("OverQuota QuotaError VolumeLimitExceeded VolumeSizeExceedsLimit VolumeSizeExceedsAvailableQuota GigabytesLimitExceeded QuotaExceeded".split())
+_BY_STATUS = {400: "invalid-input", 401: "unauthorized", 403: "forbidden", 404: "not-found", 406: "not-acceptable", 413: "over-quota"}
+
+
+def decide(timeline: Timeline, reading: Reading, stuck_after_us: int = STUCK_AFTER_US) -> Outcome:
+    """The outcome of a request, with its cause, how the retries ended and the volume's last status."""
+    rows = {e.kind.row for e in timeline.events}
+    status = timeline.answer.status
+    volume_flows = [f for f in timeline.flows if f.service == VOLUME]
+    last_attempt = max(volume_flows, key=lambda f: f.attempt, default=None)
+    if "volume-created" in rows or (last_attempt is not None and last_attempt.state == SUCCESS):
+        return Outcome("created", None, None, "available")
+    if status is not None and 400 <= status < 500:
+        return Outcome("refused", _cause(timeline, status), None, _row_after_revert(timeline))
+    if _proves_failure(timeline, rows, status):
+        final = "error" if rows & _SET_TO_ERROR or _rescheduled(timeline) is False else _row_after_revert(timeline)
+        return Outcome("failed", _cause(timeline, status), _gave_up(timeline, rows), final)
+    stopped = _stuck(timeline, reading, stuck_after_us)
+    if stopped is not None:
+        cleaned = timeline.volume_id in reading.coverage[VOLUME].cleaned
+        return Outcome("stuck", _cause(timeline, None) or stopped or "internal-error", None, "error" if cleaned else "creating")
+    if any(_lost(h, reading, stuck_after_us) for h in timeline.handoffs):
+        return Outcome("lost", "message-not-received", None, "creating")
+    return Outcome("unknown", _why_unknown(timeline, reading), None, None)
+
+
+def _proves_failure(timeline: Timeline, rows: set[str], status: int | None) -> bool:
+    if rows & _SET_TO_ERROR or _rescheduled(timeline) is False:
+        return True
+    if any(f.service in (API, SCHEDULER) and f.state in (REVERTED, FAILURE) for f in timeline.flows):
+        return True
+    elsewhere = any(f.service != API for f in timeline.flows) or any(s != API for s in timeline.seen)
+    return status is not None and status >= 500 and not elsewhere
+
+
+def _rescheduled(timeline: Timeline) -> bool | None:
+    """What the last revert of OnFailureRescheduleTask did: True sent the request back, False set the volume to error, None: none was."""
+    last = None
+    for event in timeline.events:
+        if event.kind.task == "OnFailureRescheduleTask" and "rescheduled" in event.facts:
+            last = event.facts["rescheduled"] == "True"
+    return last
+
+
+def cause_of(service: str, task: str | None, exception: str | None) -> str:
+    """The cause that an exception of this type, raised in this task, stands for."""
+    name = exception or ""
+    if name in _QUOTA_TYPES or "Quota" in name:
+        return "over-quota"
+    if name in _IMAGE_TYPES or name.startswith("Image"):
+        return "image-error"
+    if name.startswith("DB") or name in ("OperationalError", "IntegrityError", "DatabaseError", "InternalError"):
+        return "database-error"
+    if name == "NoValidBackend":
+        return "no-valid-backend"
+    if service == VOLUME:
+        if name == "DriverNotInitialized":
+            return "driver-not-initialized"
+        return "driver-error" if task in (None, "CreateVolumeFromSpecTask") else "internal-error"
+    if task == "VolumeCastTask" or name.startswith(("Message", "AMQP")):
+        return "message-not-sent"
+    if name.startswith("Invalid") or name in ("ValidationError", "ParameterNotFound"):
+        return "invalid-input"
+    if name.endswith("NotFound"):
+        return "not-found"
+    if name in ("NotAuthorized", "PolicyNotAuthorized", "Forbidden", "AdminRequired"):
+        return "forbidden"
+    return "internal-error"
+
+
+def _cause(timeline: Timeline, status: int | None) -> str | None:
+    by_status = _BY_STATUS.get(status or 0, "invalid-input" if status is not None and 400 <= status < 500 else None)
+    for failure in timeline.failures:
+        cause = cause_of(failure.service, failure.task, failure.exception)
+        return by_status if cause == "internal-error" and by_status else cause
+    return by_status or ("internal-error" if status is not None and status >= 500 else None)
+
+
+def _gave_up(timeline: Timeline, rows: set[str]) -> str | None:
+    for event in timeline.events:
+        if event.kind.row == "schedule-failed":
+            if "Exceeded max scheduling attempts" in str(event.facts.get("cause")):
+                return "retries-exhausted"
+            return "no-other-backend" if timeline.attempts or (event.attempt or 1) > 1 else None
+    volume_failures = [f for f in timeline.failures if f.service == VOLUME]
+    if not volume_failures or not (rows & CREATE_FAILED or _rescheduled(timeline) is False):
+        return None
+    if volume_failures[-1].exception in NOT_RETRYABLE:
+        return "not-retryable"
+    parameters = [e.facts for e in timeline.events if e.kind.row == "reschedule-parameters"]
+    if parameters and (parameters[-1].get("retry") == "None" or parameters[-1].get("allow") == "False"):
+        return "retries-off"
+    return "not-retryable" if parameters else None
+
+
+def _row_after_revert(timeline: Timeline) -> str | None:
+    """What the API's revert left of the volume's row: nothing was made, deleted, or kept because its quota was committed."""
+    tasks = {t.name: t for f in timeline.flows if f.service == API for t in f.tasks}
+    entry, commit = tasks.get("EntryCreateTask"), tasks.get("QuotaCommitTask")
+    if entry is None or SUCCESS not in entry.states or REVERTED not in entry.states:
+        return None
+    return "creating" if commit is not None and SUCCESS in commit.states else "deleted-row"
+
+
+def _process(reading: Reading, flow: FlowSpan) -> tuple[Coverage | None, Process | None]:
+    coverage = reading.coverage.get(flow.service)
+    return coverage, coverage.processes.get(flow.process or "") if coverage else None
+
+
+def is_open(flow: FlowSpan) -> bool:
+    """Whether this run began and has not ended."""
+    return flow.state not in FINAL_FLOW_STATES and any((flow.start is not None, flow.state != "PENDING", flow.tasks))
+
+
+def _last_at(timeline: Timeline, flow: FlowSpan) -> int | None:
+    ats = [e.at for e in timeline.events if e.flow == flow.name and e.attempt == flow.attempt and e.at is not None]
+    return max(ats, default=flow.start)
+
+
+def _stuck(timeline: Timeline, reading: Reading, stuck_after_us: int) -> str | None:
+    """Why a begun flow can no longer end (``service-stopped``, or ``""`` where nothing says why); None if it still may."""
+    for flow in timeline.flows:
+        if not is_open(flow):
+            continue
+        coverage, process = _process(reading, flow)
+        last = _last_at(timeline, flow)
+        if coverage is None or last is None:
+            continue
+        if timeline.volume_id in coverage.cleaned or any(at > last for at in coverage.starts):
+            return "service-stopped"
+        if process is not None and process.last is not None and process.last - last > stuck_after_us:
+            return ""
+    return None
+
+
+def _lost(handoff: Handoff, reading: Reading, stuck_after_us: int) -> bool:
+    if handoff.received is not None or handoff.sent is None:
+        return False
+    coverage = reading.coverage.get(handoff.receiver)
+    if coverage is None or coverage.last is None or coverage.first is None or coverage.first > handoff.sent:
+        return False
+    last = coverage.last
+    if handoff.server is not None:
+        serving = [p.last for p in coverage.processes.values() if p.backend == handoff.server and p.last is not None]
+        if not serving:
+            return False
+        last = max(serving)
+    return last - handoff.sent > stuck_after_us and not any(at > handoff.sent for at in coverage.starts)
+
+
+def _why_unknown(timeline: Timeline, reading: Reading) -> str:
+    for handoff in timeline.handoffs:
+        if handoff.received is None and not any(f.service == handoff.receiver and f.attempt == handoff.attempt for f in timeline.flows):
+            return _why_not_seen(handoff.receiver, handoff.sent, reading)
+    open_flows = [f for f in timeline.flows if is_open(f)]
+    if open_flows:
+        return "records-lost" if any(d.slug == "rate-limited" for d in reading.diagnostics) else "log-ends"
+    if timeline.answer.status == 202 or any(f.service == API and f.state == SUCCESS for f in timeline.flows):
+        missing = next((s for s in (SCHEDULER, VOLUME) if not reading.coverage[s].present), None)
+        return _why_not_seen(missing, timeline.end, reading) if missing else "log-ends"
+    if not reading.coverage[API].present:
+        return "service-log-missing"
+    last = reading.coverage[API].last
+    if timeline.end is not None and last is not None and last - timeline.end > STUCK_AFTER_US:
+        return "response-not-logged"
+    return "log-ends"
+
+
+def _why_not_seen(service: str, sent: int | None, reading: Reading) -> str:
+    coverage = reading.coverage[service]
+    if not coverage.present:
+        return "service-log-missing"
+    if sent is not None and coverage.first is not None and coverage.first > sent:
+        return "log-begins-late"
+    return "log-ends"

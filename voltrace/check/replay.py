@@ -1,0 +1,242 @@
+"""Replay: folds the steps of each run over `lifecycle.advance` and says where the log left the lifecycle.
+
+After a refusal the replay goes on from what was observed, so that one fault gives one deviation. What a log cannot show
+(it begins late, ends early, lacks a service or DEBUG lines) is never missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..lifecycle import (
+    API,
+    FAILURE,
+    FINAL_FLOW_STATES,
+    PENDING,
+    REVERTED,
+    REVERTING,
+    RUNNING,
+    SUCCESS,
+    Flow,
+    Lifecycle,
+    Position,
+    Refusal,
+    Run,
+    Step,
+    advance,
+    level_of,
+    put,
+)
+from ..trace import Coverage, Event, FlowSpan, Reading, Timeline
+from ..verdict import Deviation
+
+# A log that goes on for this long past a line's turn would show the line.
+GOES_ON_US = 5_000_000
+
+
+@dataclass(slots=True)
+class _RunReplay:
+    """The replay of one run: where it stands, and which steps an earlier deviation has explained already."""
+
+    request_id: str
+    lifecycle: Lifecycle
+    flow: Flow
+    run: int
+    position: Position
+    deviations: list[Deviation] = field(default_factory=list)
+    excused: set[tuple[str | None, str]] = field(default_factory=set)
+
+    def state(self) -> Run:
+        return self.position.find(self.flow.name, self.run) or Run(self.flow.name, self.run, PENDING, (PENDING,) * len(self.flow.tasks))
+
+    def fold(self, events: list[Event]) -> None:
+        for i, event in enumerate(events):
+            kind = event.kind
+            step = Step(self.flow.name, self.run, kind.task, kind.old or "", kind.new or "")
+            if kind.level != level_of(kind.task is not None, step.new):
+                self._deviate("level-contradiction", f"{_name(step)} {step.new} was logged at {kind.level}", level_of(kind.task is not None, step.new), kind.level, event)
+            after = advance(self.lifecycle, self.position, step)
+            if isinstance(after, Refusal):
+                self._refused(after, step, event, events[i + 1 :])
+            else:
+                self.position = after
+
+    def _refused(self, refusal: Refusal, step: Step, event: Event, later: list[Event]) -> None:
+        slug = refusal.slug
+        if slug == "handoff-before-send":  # judged over all runs, where it is known which logs are there
+            self._settle(step)
+            return
+        missing = self._missing(step)
+        comes_later = [m for m in missing if any((e.kind.task, e.kind.new) == m for e in later)]
+        key = (step.task, step.new)
+        if key in self.excused:
+            self.excused.discard(key)
+            if slug != "repeated-transition":
+                self._settle(step)
+            return
+        if slug in ("task-out-of-order", "revert-out-of-order", "missing-transition", "revert-incomplete"):
+            slug = self._refine(slug, step, missing, comes_later)
+        self.excused.update(comes_later)
+        if slug == "unexpected-task":
+            self._deviate(slug, refusal.message, refusal.expected, f"{_name(step)} {step.new}", event)
+            return
+        self._deviate(slug, refusal.message, refusal.expected, f"{_name(step)} {step.new}", event)
+        if slug != "repeated-transition":
+            self._settle(step)
+
+    def _refine(self, slug: str, step: Step, missing: list, comes_later: list) -> str:
+        """What the refusal is for a reader who knows the rest of the run."""
+        if slug == "missing-transition":
+            if not comes_later:
+                return slug
+            return "task-out-of-order" if any(task != step.task for task, _ in comes_later) else "illegal-transition"
+        if comes_later:
+            return slug
+        if slug == "task-out-of-order":
+            return "missing-transition" if missing else slug
+        if slug == "revert-out-of-order":
+            return "missing-transition" if len(missing) == 1 else "revert-incomplete"
+        return slug
+
+    def _missing(self, step: Step) -> list[tuple[str | None, str]]:
+        """The transitions that would have had to come before this step, from where the run stands."""
+        run, tasks = self.state(), self.flow.tasks
+        missing: list[tuple[str | None, str]] = []
+        if run.state == PENDING and not (step.task is None and step.new == RUNNING):
+            missing.append((None, RUNNING))
+        index = self.flow.index(step.task) if step.task else len(tasks)
+        if step.new in (RUNNING, SUCCESS) or (step.task is not None and step.new == FAILURE):
+            for task, state in list(zip(tasks, run.tasks))[:index]:
+                missing += [(task.name, s) for s in _path(state, SUCCESS)]
+        if step.new in (REVERTING, REVERTED):
+            for task, state in reversed(list(zip(tasks, run.tasks))[index + 1 if step.task else 0 :]):
+                if state not in (PENDING, REVERTED):
+                    missing += [(task.name, s) for s in _path(state, REVERTED)]
+        if step.task and 0 <= index < len(tasks):
+            missing += [(step.task, s) for s in _path(run.tasks[index], step.old)]
+        return missing
+
+    def _settle(self, step: Step) -> None:
+        """Take the step as observed, and whatever had to come before it as done."""
+        run = self.state()
+        tasks = list(run.tasks)
+        state = run.state
+        if step.task is None:
+            state = step.new
+            if step.new == SUCCESS:
+                tasks = [SUCCESS if s in (PENDING, RUNNING) else s for s in tasks]
+        else:
+            state = RUNNING if state == PENDING else state
+            index = self.flow.index(step.task)
+            if step.new in (RUNNING, SUCCESS, FAILURE):
+                tasks[:index] = [SUCCESS if s in (PENDING, RUNNING) else s for s in tasks[:index]]
+            elif step.new in (REVERTING, REVERTED):
+                tasks[index + 1 :] = [REVERTED if s not in (PENDING, REVERTED) else s for s in tasks[index + 1 :]]
+            tasks[index] = step.new
+        self.position = put(self.position, Run(run.flow, run.run, state, tuple(tasks)))
+
+    def _deviate(self, slug: str, message: str, expected: str | None, observed: str | None, event: Event) -> None:
+        self.deviations.append(Deviation(slug, self.request_id, message, expected, observed, event.where))
+
+
+def _name(step: Step) -> str:
+    return step.task or step.flow
+
+
+_ROUTES = {
+    SUCCESS: {PENDING: (RUNNING, SUCCESS), RUNNING: (SUCCESS,)},
+    RUNNING: {PENDING: (RUNNING,)},
+    FAILURE: {PENDING: (RUNNING, FAILURE), RUNNING: (FAILURE,)},
+    REVERTING: {PENDING: (RUNNING, SUCCESS, REVERTING), RUNNING: (FAILURE, REVERTING), FAILURE: (REVERTING,), SUCCESS: (REVERTING,)},
+    REVERTED: {RUNNING: (FAILURE, REVERTING, REVERTED), FAILURE: (REVERTING, REVERTED), SUCCESS: (REVERTING, REVERTED), REVERTING: (REVERTED,)},
+}
+
+
+def _path(state: str, goal: str) -> tuple[str, ...]:
+    """The states to be entered from ``state`` up to ``goal``; none if it is there or beyond."""
+    return _ROUTES.get(goal, {}).get(state, ())
+
+
+def replay_run(request_id: str, lifecycle: Lifecycle, span: FlowSpan, events: list[Event], covered: bool) -> tuple[list[Deviation], Run]:
+    """The deviations of one run and where it stood at the end. ``covered`` says whether its log goes back to its beginning."""
+    flow = lifecycle.flow(span.name)
+    if flow is None:
+        first = events[0].where if events else span.where
+        message = f"flow {span.name or 'without a name'} is no part of {lifecycle.operation}"
+        return [Deviation("unexpected-flow", request_id, message, " or ".join(f.name for f in lifecycle.flows), span.name, first)], Run(span.name, span.attempt, span.state, ())
+    replay = _RunReplay(request_id, lifecycle, flow, 1, Position())
+    if flow.name not in lifecycle.starts:
+        replay.lifecycle = _standalone(lifecycle, flow)
+    if not covered and events:
+        replay.position = _joined_late(flow, events[0])
+    replay.fold(events)
+    return replay.deviations, replay.state()
+
+
+def _standalone(lifecycle: Lifecycle, flow: Flow) -> Lifecycle:
+    """The lifecycle in which this flow begins by itself: whether its cast had come is judged over all runs (`rules`)."""
+    return Lifecycle(lifecycle.operation, lifecycle.flows, (), (flow.name,), lifecycle.runs)
+
+
+def _joined_late(flow: Flow, first: Event) -> Position:
+    """Where a run stood before the first line that a late log shows of it."""
+    kind = first.kind
+    if kind.task is None:
+        if kind.new == RUNNING:
+            return Position()
+        done = {SUCCESS: SUCCESS, REVERTED: REVERTED}.get(kind.new or "", PENDING)
+        return Position((Run(flow.name, 1, RUNNING, (done,) * len(flow.tasks)),))
+    index = flow.index(kind.task)
+    before = (SUCCESS,) * max(0, index)
+    after = (PENDING,) * (len(flow.tasks) - index - 1)
+    if kind.old in (REVERTING, SUCCESS) and kind.new != RUNNING and index + 1 < len(flow.tasks):
+        after = (REVERTED, *after[1:])
+    return Position((Run(flow.name, 1, RUNNING, (*before, kind.old or PENDING, *after)),))
+
+
+def is_covered(timeline: Timeline, span: FlowSpan, events: list[Event], reading: Reading) -> bool:
+    """Whether the service's log goes back to before this run began, so that a beginning that it lacks is missing."""
+    coverage = reading.coverage.get(span.service)
+    if coverage is None or coverage.first is None or not events:
+        return False
+    if events[0].kind.task is None and events[0].kind.new == RUNNING:
+        return True
+    known = [h.sent for h in timeline.handoffs if h.receiver == span.service and h.attempt == span.attempt and h.sent is not None]
+    earlier = [e.at for e in timeline.events if e.service == span.service and e.at is not None and e.kind.row in ("request-received", "reschedule-parameters", "size-requested")]
+    first = events[0].at
+    if earlier and (first is None or min(earlier) <= first):
+        return True
+    if known:
+        return coverage.first <= min(known)
+    return first is not None and coverage.first < first - GOES_ON_US
+
+
+def open_end(timeline: Timeline, span: FlowSpan, run: Run, reading: Reading) -> Deviation | None:
+    """The deviation of a run whose last transitions are missing although something later proves them."""
+    if run.state in FINAL_FLOW_STATES or run.state == PENDING:
+        return None
+    coverage = reading.coverage.get(span.service)
+    proof = _proof_of_end(timeline, span, coverage)
+    if proof is None:
+        return None
+    where, what = proof
+    return Deviation("missing-transition", timeline.request_id, f"flow {span.name} never ended in the log, but {what}", f"{span.name} {SUCCESS}", None, where)
+
+
+_PROOFS = {"volume_create_api": ("request-issued", "answer"), "volume_create_manager": ("create-finished",)}
+
+
+def _proof_of_end(timeline: Timeline, span: FlowSpan, coverage: Coverage | None):
+    for event in timeline.events:
+        if event.service == span.service and event.kind.row in _PROOFS.get(span.name, ()):
+            if event.kind.row == "answer" and event.facts.get("status") != 202:
+                continue
+            if span.service == API or event.attempt == span.attempt:
+                return event.where, "a later line shows that it did"
+    later = [f for f in timeline.flows if f.service != span.service and f.attempt == span.attempt and f.state in FINAL_FLOW_STATES and f.end is not None]
+    process = coverage.processes.get(span.process or "") if coverage else None
+    if later and span.service != "volume" and process and process.last is not None:
+        end = max(f.end for f in later if f.end is not None)
+        if process.last - end > GOES_ON_US:
+            return span.where, "the request went on downstream, and this log goes on"
+    return None
