@@ -261,6 +261,7 @@ def test_group_create__a_run_a_volume__no_cast_and_nothing_downstream():
         pytest.param([], Step(API, 1, "ExtractVolumeRequestTask", "PENDING", "RUNNING"), id="task_begins_before_its_flow"),
         pytest.param([], Step(API, 1, None, "RUNNING", "SUCCESS"), id="flow_that_never_began_ends"),
         pytest.param(flow_steps(API)[:-2], Step(API, 1, None, "RUNNING", "SUCCESS"), id="flow_succeeds_before_its_last_task"),
+        pytest.param(failing_steps(API, "QuotaReserveTask")[:-2], Step(API, 1, None, "RUNNING", "REVERTED"), id="flow_reverted_before_its_last_revert_ended"),
         pytest.param(failing_steps(API, "QuotaReserveTask")[:5], Step(API, 1, "QuotaReserveTask", "REVERTING", "REVERTED"), id="revert_that_never_began_ends"),
     ],
 )
@@ -318,7 +319,7 @@ def test_refusal__revert_out_of_order__given():
 
 
 def test_refusal__revert_incomplete__given():
-    assert refuse(failing_steps(API, "QuotaReserveTask")[:-2], Step(API, 1, None, "RUNNING", "REVERTED")) == "revert-incomplete"
+    assert refuse(failing_steps(API, "QuotaReserveTask")[:-3], Step(API, 1, None, "RUNNING", "REVERTED")) == "revert-incomplete"
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ class Task:
     revert: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # compared and hashed by identity: they are keys of caches
 class Flow:
     """A linear taskflow flow: its tasks run one after the other, in this order, in one service."""
 
@@ -95,7 +95,7 @@ class Cast:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # compared and hashed by identity: they are keys of caches
 class Lifecycle:
     """The flows of one kind of request and the casts between them. ``starts`` may begin without a cast."""
 

@@ -118,7 +118,10 @@ class TaskSpan:
 
 @dataclass(frozen=True, slots=True)
 class FlowSpan:
-    """One run of a flow with its tasks, in the order in which they began. ``state`` is the last one entered."""
+    """One run of a flow with its tasks, in the order in which they began. ``state`` is the last one entered.
+
+    ``late``: its beginning is not in the log, and nothing that comes right before it is.
+    """
 
     service: str
     name: str
@@ -132,6 +135,7 @@ class FlowSpan:
     tasks: tuple[TaskSpan, ...] = ()
     where: Location | None = None
     process: str | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Decided in the contract's order, and also from logs without DEBUG lines, where o
 from __future__ import annotations
 
 from ..lifecycle import API, FAILURE, FINAL_FLOW_STATES, REVERTED, SCHEDULER, SUCCESS, VOLUME
-from ..trace import Coverage, FlowSpan, Handoff, Process, Reading, Timeline
+from ..trace import Coverage, Failure, FlowSpan, Handoff, Process, Reading, Timeline
 from ..verdict import Outcome
 
 STUCK_AFTER_US = 600 * 1_000_000
@@ -96,9 +96,16 @@ def cause_of(service: str, task: str | None, exception: str | None) -> str:
 def _cause(timeline: Timeline, status: int | None) -> str | None:
     by_status = _BY_STATUS.get(status or 0, "invalid-input" if status is not None and 400 <= status < 500 else None)
     for failure in timeline.failures:
+        if failure.service == SCHEDULER and failure.exception == "NoValidBackend" and _was_retried(timeline, failure):
+            return "driver-error"  # what the attempts before it failed of is in a log that is not here
         cause = cause_of(failure.service, failure.task, failure.exception)
         return by_status if cause == "internal-error" and by_status else cause
     return by_status or ("internal-error" if status is not None and status >= 500 else None)
+
+
+def _was_retried(timeline: Timeline, failure: Failure) -> bool:
+    """Whether the scheduler was asked again because a backend had failed before."""
+    return "Exceeded max scheduling attempts" in (failure.message or "") or any(e.kind.row == "last-attempt-failed" for e in timeline.events)
 
 
 def _gave_up(timeline: Timeline, rows: set[str]) -> str | None:

@@ -7,6 +7,7 @@ After a refusal the replay goes on from what was observed, so that one fault giv
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 
 from ..lifecycle import (
     API,
@@ -16,7 +17,10 @@ from ..lifecycle import (
     REVERTED,
     REVERTING,
     RUNNING,
+    SCHEDULER,
     SUCCESS,
+    VARIANTS,
+    VOLUME,
     Flow,
     Lifecycle,
     Position,
@@ -69,10 +73,8 @@ class _RunReplay:
         missing = self._missing(step)
         comes_later = [m for m in missing if any((e.kind.task, e.kind.new) == m for e in later)]
         key = (step.task, step.new)
-        if key in self.excused:
+        if key in self.excused:  # this is the line whose absence was told before; the run was settled as if it had come
             self.excused.discard(key)
-            if slug != "repeated-transition":
-                self._settle(step)
             return
         if slug in ("task-out-of-order", "revert-out-of-order", "missing-transition", "revert-incomplete"):
             slug = self._refine(slug, step, missing, comes_later)
@@ -160,6 +162,11 @@ def _path(state: str, goal: str) -> tuple[str, ...]:
 def replay_run(request_id: str, lifecycle: Lifecycle, span: FlowSpan, events: list[Event], covered: bool) -> tuple[list[Deviation], Run]:
     """The deviations of one run and where it stood at the end. ``covered`` says whether its log goes back to its beginning."""
     flow = lifecycle.flow(span.name)
+    if flow is not None:
+        signature = tuple((e.kind.task, e.kind.old or "", e.kind.new or "", e.kind.level) for e in events)
+        end = _conforming_end(lifecycle, flow, signature) if covered else None
+        if end is not None:
+            return [], end
     if flow is None:
         first = events[0].where if events else span.where
         message = f"flow {span.name or 'without a name'} is no part of {lifecycle.operation}"
@@ -173,6 +180,21 @@ def replay_run(request_id: str, lifecycle: Lifecycle, span: FlowSpan, events: li
     return replay.deviations, replay.state()
 
 
+@lru_cache(maxsize=4096)
+def _conforming_end(lifecycle: Lifecycle, flow: Flow, signature: tuple) -> Run | None:
+    """Where a run with these steps stands at its end, if `advance` grants all of them; each variant is judged once."""
+    if flow.name not in lifecycle.starts:
+        lifecycle = _standalone(lifecycle, flow)
+    position = Position()
+    for task, old, new, level in signature:
+        after = advance(lifecycle, position, Step(flow.name, 1, task, old, new))
+        if isinstance(after, Refusal) or level != level_of(task is not None, new):
+            return None
+        position = after
+    return position.find(flow.name, 1) or Run(flow.name, 1, PENDING, (PENDING,) * len(flow.tasks))
+
+
+@cache
 def _standalone(lifecycle: Lifecycle, flow: Flow) -> Lifecycle:
     """The lifecycle in which this flow begins by itself: whether its cast had come is judged over all runs (`rules`)."""
     return Lifecycle(lifecycle.operation, lifecycle.flows, (), (flow.name,), lifecycle.runs)
@@ -201,14 +223,24 @@ def is_covered(timeline: Timeline, span: FlowSpan, events: list[Event], reading:
         return False
     if events[0].kind.task is None and events[0].kind.new == RUNNING:
         return True
+    first = events[0]
     known = [h.sent for h in timeline.handoffs if h.receiver == span.service and h.attempt == span.attempt and h.sent is not None]
-    earlier = [e.at for e in timeline.events if e.service == span.service and e.at is not None and e.kind.row in ("request-received", "reschedule-parameters", "size-requested")]
-    first = events[0].at
-    if earlier and (first is None or min(earlier) <= first):
-        return True
-    if known:
+    for event in timeline.events:
+        row = event.kind.row
+        begun = row == "request-received" or (row == "reschedule-parameters" and event.facts.get("attempt") == span.attempt)
+        if begun and event.service == span.service and event.at is not None and (first.at is None or event.at <= first.at):
+            return True
+    if known and (not span.late or (span.service == SCHEDULER and span.attempt == 1)):
         return coverage.first <= min(known)
-    return first is not None and coverage.first < first - GOES_ON_US
+    flow = timeline_flow(timeline, span)
+    at_its_beginning = flow is not None and first.kind.task == flow.tasks[0].name and first.kind.new == RUNNING
+    return at_its_beginning and first.at is not None and coverage.first < first.at - GOES_ON_US
+
+
+def timeline_flow(timeline: Timeline, span: FlowSpan) -> Flow | None:
+    """The flow of the lifecycle that this span is a run of."""
+    lifecycle = VARIANTS.get(timeline.operation)
+    return lifecycle.flow(span.name) if lifecycle else None
 
 
 def open_end(timeline: Timeline, span: FlowSpan, run: Run, reading: Reading) -> Deviation | None:
@@ -220,7 +252,7 @@ def open_end(timeline: Timeline, span: FlowSpan, run: Run, reading: Reading) -> 
     if proof is None:
         return None
     where, what = proof
-    return Deviation("missing-transition", timeline.request_id, f"flow {span.name} never ended in the log, but {what}", f"{span.name} {SUCCESS}", None, where)
+    return Deviation("missing-transition", timeline.request_id, f"flow {span.name} never ended in the log, but {what}", f"the end of {span.name}", None, where)
 
 
 _PROOFS = {"volume_create_api": ("request-issued", "answer"), "volume_create_manager": ("create-finished",)}
@@ -233,9 +265,14 @@ def _proof_of_end(timeline: Timeline, span: FlowSpan, coverage: Coverage | None)
                 continue
             if span.service == API or event.attempt == span.attempt:
                 return event.where, "a later line shows that it did"
+    if span.service == VOLUME:
+        failed = sum("FAILURE" in t.states for f in timeline.flows if f.service == VOLUME for t in f.tasks)
+        told = [e for e in timeline.events if e.kind.row == "message-handling-failed" and e.service == VOLUME]
+        if failed and len(told) >= failed and any("FAILURE" in t.states for t in span.tasks):
+            return told[-1].where, "a later line shows that it did"
     later = [f for f in timeline.flows if f.service != span.service and f.attempt == span.attempt and f.state in FINAL_FLOW_STATES and f.end is not None]
     process = coverage.processes.get(span.process or "") if coverage else None
-    if later and span.service != "volume" and process and process.last is not None:
+    if later and span.service != VOLUME and process and process.last is not None:
         end = max(f.end for f in later if f.end is not None)
         if process.last - end > GOES_ON_US:
             return span.where, "the request went on downstream, and this log goes on"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from ..lifecycle import API, RUNNING, SUCCESS, Lifecycle
+from ..lifecycle import API, REVERTED, RUNNING, SUCCESS, Lifecycle
 from ..trace import Event, Reading, Timeline
 from ..verdict import Deviation, Outcome
 
@@ -16,7 +16,9 @@ _NAMES_THE_VOLUME = frozenset({"task-transition", "being-created", "volume-creat
 
 
 def handoffs(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome: Outcome) -> Iterator[Deviation]:
-    """Runs that nobody, or the same cast twice, had started; a cast that was lost."""
+    """Runs that nobody, or the same cast twice, had started."""
+    if any(span.late for span in timeline.flows):
+        return  # runs that began before the log did: nobody can say what they cast
     begun: set[tuple[str, int]] = set()
     for span in timeline.flows:
         key = (span.name, span.attempt)
@@ -40,13 +42,17 @@ def handoffs(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome
         if not senders or any(f.inferred for f in senders):
             continue
         tasks = {t.name: t for f in senders for t in f.tasks}
-        if cast.task in tasks and (cast.state in tasks[cast.task].states or cast.state == RUNNING):
+        if cast.task in tasks and (cast.state == RUNNING or {cast.state, REVERTED} & set(tasks[cast.task].states)):
             continue
         if all(f.state == RUNNING for f in senders):
             continue  # the sender's own line may be missing: that is told where it is missed
         slug = "handoff-received-twice" if cast.next_run else "handoff-before-send"
         message = f"attempt {span.attempt} of flow {span.name} began, but {cast.task} had not cast to it"
         yield Deviation(slug, timeline.request_id, message, f"{cast.task} {cast.state}", None, span.where)
+
+
+def losses(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome: Outcome) -> Iterator[Deviation]:
+    """A cast that was never received."""
     if outcome.outcome == "lost":
         for handoff in timeline.handoffs:
             if handoff.received is None:
@@ -117,4 +123,4 @@ def attempts(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome
 
 
 Rule = Callable[[Timeline, Lifecycle, Reading, Outcome], Iterator[Deviation]]
-RULES: tuple[Rule, ...] = (handoffs, answers, reservations, volume, attempts)
+RULES: tuple[Rule, ...] = (handoffs, losses, answers, reservations, volume, attempts)

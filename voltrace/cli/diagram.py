@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 Sources = list[tuple[str, str, str]]
 
@@ -47,7 +48,7 @@ def _transition_block(title: str, transitions: list[dict]) -> str:
     return "\n".join([title, *_columns(rows)])
 
 
-def _columns(rows: list[tuple[str, ...]]) -> list[str]:
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
 
@@ -65,7 +66,9 @@ def draw_dot(model: dict, sources: Sources) -> str:
     for cast in model["casts"]:
         first = next(flow["tasks"][0]["name"] for flow in model["flows"] if flow["name"] == cast["to"])
         ends = f"{_quote(cast['from'] + '/' + cast['task'])} -> {_quote(cast['to'] + '/' + first)}"
-        lines.append(f"  {ends} [style=dashed, label={_quote(_cast_label(cast))}, lhead={_quote('cluster_' + cast['to'])}, constraint={_forward(model, cast)}];")
+        lines.append(
+            f"  {ends} [style=dashed, label={_quote(_cast_label(cast))}, lhead={_quote('cluster_' + cast['to'])}, constraint={_forward(model, cast)}];"
+        )
     for kind in ("flow", "task"):
         lines += [f"  subgraph {_quote(f'cluster_{kind}_transitions')} {{", f"    label={_quote(f'transitions of a {kind}')}; node [shape=ellipse];"]
         transitions = model[f"{kind}_transitions"]

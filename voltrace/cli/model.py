@@ -12,7 +12,9 @@ from .diagram import DRAWINGS, Sources
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", choices=tuple(DRAWINGS), default="text", help="text to read, dot for Graphviz, mermaid for Markdown, json for programs (%(default)s)")
+    parser.add_argument(
+        "--format", choices=tuple(DRAWINGS), default="text", help="text to read, dot for Graphviz, mermaid for Markdown, json for programs (%(default)s)"
+    )
     parser.add_argument("--release", metavar="NAME", help=f"add where this release's transition lines say they come from: {', '.join(RELEASES)}")
     parser.add_argument("--operation", choices=tuple(VARIANTS), default=VOLUME_CREATE.operation, help="the kind of request (%(default)s)")
     parser.epilog = "example: voltrace model --format dot | dot -Tsvg -o lifecycle.svg"

@@ -15,10 +15,18 @@ from ..verdict import Verdict
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
     """PATH… and the options that every reading command takes."""
     parser.add_argument("paths", metavar="PATH", nargs="+", help="a log file, a folder of logs, a glob, or - for standard input")
-    parser.add_argument("--year", type=_year, help="the year of stamps that carry none (default: from dates inside the log, else from the file's modification time)")
+    parser.add_argument(
+        "--year", type=_year, help="the year of stamps that carry none (default: from dates inside the log, else from the file's modification time)"
+    )
     parser.add_argument("--tz", default="UTC", help="the zone of stamps that carry none: UTC, Europe/Berlin, +08:00 (default UTC)")
     parser.add_argument("--where", metavar="EXPR", help="only requests for which this holds, e.g. 'outcome = failed and duration > 2s'")
-    parser.add_argument("--stuck-after", metavar="SECONDS", type=_seconds, default=600.0, help="how long a service must write on before what it left open counts as stuck (default 600)")
+    parser.add_argument(
+        "--stuck-after",
+        metavar="SECONDS",
+        type=_seconds,
+        default=600.0,
+        help="how long a service must write on before what it left open counts as stuck (default 600)",
+    )
     parser.add_argument("--workers", metavar="N", type=_workers, default=None, help="how many processes may read at once (the answer does not depend on it)")
     parser.add_argument("--dask", metavar="ADDRESS", help=argparse.SUPPRESS)
 

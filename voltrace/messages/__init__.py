@@ -24,7 +24,7 @@ _SUMMARY_LEVELS = frozenset({"WARNING", "ERROR", "CRITICAL"})
 class Row:
     """One kind of line. ``wording`` is a %-format with named fields; ``lines`` gives the source line by release.
 
-    ``facts`` are the fields that say something about a request's course. A logger that ends in ``.*`` stands for itself and all below it.
+    ``facts`` are the fields that say something about a request's course; ``seen`` where it is a fact that the line is there. A logger that ends in ``.*`` stands for itself and all below it.
     """
 
     key: str

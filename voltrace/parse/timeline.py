@@ -1,17 +1,19 @@
-"""Events -> timelines: which run of which flow a line belongs to, attempts, hand-offs, failures, and the facts of the request."""
+"""Events -> timelines: flows with their tasks, attempts, hand-offs, failures, and the facts of the request."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from ..lifecycle import API, FINAL_FLOW_STATES, GROUP_CREATE, RESTORE, RUNNING, SCHEDULER, VARIANTS, VOLUME, VOLUME_CREATE, Flow, Lifecycle, Position, Step
+from ..lifecycle import API, GROUP_CREATE, RESTORE, SCHEDULER, VARIANTS, VOLUME, VOLUME_CREATE, Lifecycle, Position, Step
 from ..messages import catalogue
-from ..trace import Answer, Bounds, Diagnostic, Event, Failure, FlowSpan, Handoff, Kind, Location, TaskSpan, Timeline
+from ..trace import Answer, Diagnostic, Event, Failure, Handoff, Kind, Location, Timeline
 from .clock import STEP_US
 from .grammar import read_body, read_summary
 from .order import RESCHEDULE_PARAMETERS, Raw
 from .repair import Elided, follow, supply
+from .runs import Announcement, FlowRun, Runs, bounds
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CREATE_PATH = re.compile(r"/v\d(?:\.\d+)?(?:/[^/?]+)?/volumes/?(?:\?|$)")
@@ -21,55 +23,34 @@ _ATTEMPT = re.compile(r"'num_attempts': (\d+)")
 _BACKENDS = re.compile(r"'(?:backends|hosts)': \[([^\]]*)\]")
 _QUOTED = re.compile(r"u?'([^']*)'")
 _CREATE_TYPES = {"raw": "blank", "snap": "snapshot", "source_vol": "volume", "image": "image", "backup": "backup"}
-_TASK_FLOWS: dict[str, Flow] = {task.name: flow for flow in VOLUME_CREATE.flows for task in flow.tasks}
+_SOURCES = (("snapshot_id", "snapshot"), ("source_volid", "volume"), ("source_id", "volume"), ("imageRef", "image"), ("image_id", "image"), ("backup_id", "backup"))
+_ANSWERS = frozenset({"answer", "answer-refused", "access"})
+# Facts of the request itself that other kinds of line have a word for, too.
+_TOLD_BY = {"method": {"request-received"}, "url": {"request-received"} | _ANSWERS, "status": _ANSWERS, "body": {"request-body-raw", "request-body"}}
+_LEARNT = ("size_gb", "volume_type", "zone", "create_type", "image_id", "snapshot_id", "source_id", "method", "url", "status", "body")
+_CREATE_ROWS = frozenset({"request-body", "size-requested"})
+_MOST_NOTES = 20
 
 
 @dataclass(slots=True)
-class _Task:
-    name: str
-    uuid: str | None
-    states: list[str] = field(default_factory=list)
-    start: int | None = None
-    end: int | None = None
-    start_resolution: int = 1
-    end_resolution: int = 1
-    epoch: int = 0
-    stepped: bool = False
-    inferred: bool = False
-    where: Location | None = None
+class _Read:
+    """An event as read, with the run it was found to be of. Attempts may still be counted anew, so events are made last."""
+
+    raw: Raw
+    kind: Kind
+    where: Location
+    inferred: bool
+    run: FlowRun | None
 
 
 @dataclass(slots=True)
-class _Run:
-    flow: str
+class _Failed:
     service: str
-    uuid: str | None
-    attempt: int
-    process: int
-    state: str = "PENDING"
-    tasks: dict[str, _Task] = field(default_factory=dict)
-    start: int | None = None
-    end: int | None = None
-    start_resolution: int = 1
-    end_resolution: int = 1
-    epoch: int = 0
-    stepped: bool = False
-    inferred: bool = False
-    where: Location | None = None
-    first_at: int | None = None
-    first_resolution: int = 1
-    backend: str | None = None
-    failed: bool = False
-    rescheduled: bool = False
-    sent: dict[str, tuple[int | None, int, Location | None]] = field(default_factory=dict)
-
-
-def bounds(start: int | None, end: int | None, start_resolution: int, end_resolution: int, stepped: bool = False) -> Bounds | None:
-    """What a duration between two stamps can truly have been: each stamp stands for [stamp, stamp + resolution)."""
-    if start is None or end is None or stepped:
-        return None
-    between = end - start
-    return max(0, between - (start_resolution - 1)), max(0, between + (end_resolution - 1))
+    run: FlowRun | None
+    task: str | None
+    exception: str | None
+    message: str | None
+    where: Location
 
 
 class TimelineBuilder:
@@ -78,22 +59,17 @@ class TimelineBuilder:
     def __init__(self, request_id: str, sources: list[str], process_names: list[str]) -> None:
         self.request_id = request_id
         self._sources, self._process_names = sources, process_names
-        self._runs: list[_Run] = []
-        self._by_uuid: dict[str, _Run] = {}
-        self._tasks: dict[str, tuple[_Run, _Task]] = {}
-        self._announced: dict[int, tuple[int | None, str | None, int | None, int]] = {}
-        self._chosen: dict[int, str] = {}
-        self._events: list[Event] = []
-        self._failures: list[Failure] = []
-        self._position = Position()
-        self._repairing = False
+        self._runs = Runs()
+        self._read: list[_Read] = []
+        self._failed: list[_Failed] = []
+        self._position: Position | None = None  # where the request stands; kept only from the first repair on
         self._epoch = 0
         self._latest: dict[int, int] = {}
+        self._facts: dict = {}
+        self._entries: list[str] = []
+        self._other_ids: list[str] = []
+        self._unrecognised: list[Location] = []
         self.diagnostics: list[Diagnostic] = []
-        self.facts: dict = {}
-        self.volume_ids: list[str] = []
-        self.other_ids: list[str] = []
-        self.unrecognised: list[Location] = []
 
     # -- walking -----------------------------------------------------------------------------------------------------
 
@@ -104,20 +80,28 @@ class TimelineBuilder:
         kind, inferred = raw.kind, False
         if kind.row == "unmatched":
             if elided is None:
-                self.unrecognised.append(where)
+                self._unrecognised.append(where)
                 return
             repaired = self._repair(raw, elided, where)
             if repaired is None:
                 return
             kind, inferred = repaired, True
             if elided.damaged:
-                raw = replace(raw, kind=kind, uuid=elided.damaged.uuid, facts=_result_facts(kind, elided.damaged.result))
-        if kind.flow is not None:
-            self._flow_step(raw, kind, where, inferred)
-        elif kind.task is not None:
-            self._task_step(raw, kind, where, inferred)
+                result = elided.damaged.result
+                facts = catalogue().result_facts(kind.task, kind.new or "", result) if kind.task and result else {}
+                raw = replace(raw, kind=kind, uuid=elided.damaged.uuid, facts=facts)
+        run = None
+        if kind.is_step:
+            run = (self._runs.flow_step if kind.flow is not None else self._runs.task_step)(raw, kind, where, self._epoch, inferred)
+            if kind.new == "FAILURE" and kind.task:
+                self._failed.append(_Failed(run.service, run, kind.task, raw.facts.get("exception"), raw.facts.get("error"), where))
+            if self._position is not None:
+                self._position = follow(self._position, _step(run, kind))
         else:
-            self._message(raw, kind, where, inferred)
+            run = self._message(raw, kind, where)
+        if raw.facts:
+            self._learn(kind, raw.facts)
+        self._read.append(_Read(raw, kind, where, inferred, run))
 
     def _watch_clock(self, raw: Raw) -> None:
         if raw.at is None:
@@ -134,305 +118,177 @@ class TimelineBuilder:
                 return None
             raw.facts.update(_remnant_facts(elided))
             return Kind(elided.row.key, level=raw.kind.level)
-        if not self._repairing:
-            self._repairing = True
-            for event in self._events:
-                if event.kind.is_step and event.flow:
-                    run = next((r.attempt for r in self._runs if r.uuid == event.flow_uuid and r.flow == event.flow), 1)
-                    self._position = follow(self._position, Step(event.flow, run, event.kind.task, event.kind.old or "", event.kind.new or ""))
-        logger = raw.facts.get("logger")
-        flows = tuple(f.name for f in VOLUME_CREATE.flows if f.logger == logger)
-        known = self._tasks.get(elided.damaged.uuid or "")
-        found = supply(self._position, elided.damaged, raw.kind.level, known[1].name if known else None, flows=flows)
+        if self._position is None:
+            self._position = Position()
+            for read in self._read:
+                if read.kind.is_step and read.run:
+                    self._position = follow(self._position, _step(read.run, read.kind))
+        flows = tuple(f.name for f in VOLUME_CREATE.flows if f.logger == raw.facts.get("logger"))
+        found = supply(self._position, elided.damaged, raw.kind.level, self._runs.task_of(elided.damaged.uuid), flows=flows)
         if isinstance(found, str):
             self._note("ambiguous-repair", found, where)
             return None
         return found[0]
 
     def _note(self, slug: str, message: str, where: Location) -> None:
-        if sum(d.slug == slug for d in self.diagnostics) < 20:
+        if sum(d.slug == slug for d in self.diagnostics) < _MOST_NOTES:
             self.diagnostics.append(Diagnostic(slug, message, where, self.request_id))
 
-    def _event(self, raw: Raw, kind: Kind, where: Location, inferred: bool, run: _Run | None) -> None:
-        self._events.append(
-            Event(
-                raw.at,
-                raw.resolution_us,
-                run.service if run else raw.service,
-                kind,
-                raw.uuid,
-                raw.facts,
-                where,
-                self._process_names[raw.process],
-                run.flow if run else None,
-                run.uuid if run else None,
-                run.attempt if run else None,
-                inferred,
-            )
-        )
-
-    def _flow_step(self, raw: Raw, kind: Kind, where: Location, inferred: bool) -> None:
-        run = self._by_uuid.get(raw.uuid or "")
-        if run is None:
-            if kind.new != RUNNING:
-                run = next((r for r in reversed(self._runs) if r.flow == kind.flow and r.uuid is None and r.state not in FINAL_FLOW_STATES), None)
-            elif inferred:
-                run = next((r for r in self._runs if r.flow == kind.flow and r.uuid is None and r.state == "PENDING"), None)
-            if run is None:
-                run = self._begin(kind.flow or "", raw, where)
-            run.uuid = raw.uuid
-            if raw.uuid:
-                self._by_uuid[raw.uuid] = run
-        if kind.new == RUNNING and run.start is None:
-            run.start, run.start_resolution, run.epoch = raw.at, raw.resolution_us, self._epoch
-        elif kind.new in FINAL_FLOW_STATES:
-            run.end, run.end_resolution = raw.at, raw.resolution_us
-            run.stepped = run.epoch != self._epoch
-        run.state = kind.new or run.state
-        run.inferred = run.inferred or inferred
-        self._event(raw, kind, where, inferred, run)
-        if self._repairing:
-            self._position = follow(self._position, Step(run.flow, run.attempt, None, kind.old or "", kind.new or ""))
-
-    def _begin(self, flow: str, raw: Raw, where: Location) -> _Run:
-        known = VOLUME_CREATE.flow(flow)
-        service = known.service if known else raw.service
-        ordinal = 1 + sum(r.flow == flow for r in self._runs)
-        run = _Run(flow, service, None, ordinal, raw.process, where=where, first_at=raw.at, first_resolution=raw.resolution_us)
-        if service == API:
-            run.attempt = 1 if ordinal == 1 or not flow else ordinal
-        announced = self._announced.pop(raw.process, None) if service == VOLUME else None
-        if announced:
-            attempt, run.backend, run.first_at, run.first_resolution = announced
-            run.attempt = attempt or run.attempt
-        if service == VOLUME and run.backend is None:
-            run.backend = self._chosen.get(run.attempt)
-        self._runs.append(run)
-        return run
-
-    def _task_step(self, raw: Raw, kind: Kind, where: Location, inferred: bool) -> None:
-        name = kind.task or ""
-        known = self._tasks.get(raw.uuid or "")
-        if known is None:
-            run = self._run_of_task(name, raw, where)
-            task = run.tasks.get(name)
-            if task is None or (task.uuid and raw.uuid and task.uuid != raw.uuid):
-                task = _Task(name, raw.uuid, where=where)
-                run.tasks[name if name not in run.tasks else f"{name} {len(run.tasks)}"] = task
-            if raw.uuid:
-                task.uuid = raw.uuid
-                self._tasks[raw.uuid] = (run, task)
-        else:
-            run, task = known
-        if kind.new == RUNNING and task.start is None:
-            task.start, task.start_resolution, task.epoch = raw.at, raw.resolution_us, self._epoch
-        task.end, task.end_resolution = raw.at, raw.resolution_us
-        task.stepped = task.stepped or (task.start is not None and task.epoch != self._epoch)
-        task.states.append(kind.new or "")
-        task.inferred = task.inferred or inferred
-        run.sent.setdefault(f"{name} {kind.new}", (raw.at, raw.resolution_us, where))
-        self._event(raw, kind, where, inferred, run)
-        if kind.new == "FAILURE":
-            run.failed = True
-            self._failures.append(Failure(run.service, run.flow, name, run.attempt, run.backend, raw.facts.get("exception"), raw.facts.get("error"), where))
-        run.rescheduled = run.rescheduled or raw.facts.get("rescheduled") == "True"
-        self._learn(kind.row, raw.facts, authoritative=name == "EntryCreateTask")
-        if self._repairing:
-            self._position = follow(self._position, Step(run.flow, run.attempt, name, kind.old or "", kind.new or ""))
-
-    def _run_of_task(self, name: str, raw: Raw, where: Location) -> _Run:
-        """The run that a task belongs to whose uuid is new: its lines do not say. See HAZARDS: two runs may be open at once."""
-        flow = _TASK_FLOWS.get(name)
-        if flow is None:
-            fitting = [r for r in self._runs if r.service == raw.service and r.state == RUNNING]
-            return fitting[-1] if fitting else self._begin("", raw, where)
-        fitting = [r for r in self._runs if r.flow == flow.name and r.state not in FINAL_FLOW_STATES and name not in r.tasks]
-        own = [r for r in fitting if r.process == raw.process] or fitting
-        lawful = [r for r in own if not r.failed and len(r.tasks) == flow.index(name)]
-        candidates = lawful or [r for r in own if not r.failed] or own
-        if candidates:
-            return candidates[-1]
-        again = [r for r in self._runs if r.flow == flow.name and r.state not in FINAL_FLOW_STATES]
-        return again[-1] if again else self._begin(flow.name, raw, where)
-
-    def _message(self, raw: Raw, kind: Kind, where: Location, inferred: bool) -> None:
+    def _message(self, raw: Raw, kind: Kind, where: Location) -> FlowRun | None:
         facts, row = raw.facts, kind.row
-        run = self._current(raw)
         if row == RESCHEDULE_PARAMETERS:
             attempt = _ATTEMPT.search(str(facts.get("retry", "")))
             backends = _BACKENDS.search(str(facts.get("retry", "")))
             names = _QUOTED.findall(backends[1]) if backends else []
-            self._announced[raw.process] = (int(attempt[1]) if attempt else None, names[-1] if names else None, raw.at, raw.resolution_us)
-            run = None
-        elif row == "backend-chosen" and run is not None:
-            self._chosen[run.attempt] = str(facts.get("backend"))
+            if attempt:
+                facts["attempt"] = int(attempt[1])
+            self._runs.announce(raw.process, Announcement(facts.get("attempt"), names[-1] if names else None, raw.at, raw.resolution_us))
+            return None
+        run = self._runs.current(raw.process, raw.service)
+        if row == "backend-chosen" and run is not None:
+            run.chosen = str(facts.get("backend"))
         elif row == "schedule-failed":
-            self._scheduling_failed(raw, run, where)
-        elif row == "error-caught" and not any(f.service == API for f in self._failures):
+            self._scheduling_failed(facts, run, where)
+        elif row == "error-caught" and not any(f.service == API for f in self._failed):
             error = read_summary(str(facts.get("error") or "")).get("error") or facts.get("error")
-            self._failures.append(Failure(API, None, None, None, None, _class_name(facts), error, where))
-        if row not in _OF_A_BACKEND:
-            self._learn(row, facts, authoritative=False)
-        self._event(raw, kind, where, inferred, run)
+            self._failed.append(_Failed(API, None, None, _class_name(str(facts.get("exception") or "")), error, where))
+        return run
 
-    def _current(self, raw: Raw) -> _Run | None:
-        """The run in which this process was last at work, for the attempt of a message."""
-        return next((r for r in reversed(self._runs) if r.process == raw.process and r.service == raw.service), None)
-
-    def _scheduling_failed(self, raw: Raw, run: _Run | None, where: Location) -> None:
-        if any(f.service == SCHEDULER and run and f.attempt == run.attempt for f in self._failures):
+    def _scheduling_failed(self, facts: dict, run: FlowRun | None, where: Location) -> None:
+        if any(f.service == SCHEDULER and f.run is run for f in self._failed):
             return
-        cause = str(raw.facts.get("cause") or "")
+        cause = str(facts.get("cause") or "")
         summary = read_summary(cause)
         if not summary and cause.startswith(("No valid backend", "No valid host")):
             summary = {"exception": "NoValidBackend", "error": cause}
-        flow = VOLUME_CREATE.flow_of(SCHEDULER)
-        task = str(raw.facts.get("task") or "").partition(";")[0].rpartition(".")[2] or None
-        self._failures.append(
-            Failure(SCHEDULER, flow.name if flow else None, task, run.attempt if run else None, None, summary.get("exception"), summary.get("error") or cause or None, where)
-        )
+        task = str(facts.get("task") or "").partition(";")[0].rpartition(".")[2] or None
+        self._failed.append(_Failed(SCHEDULER, run, task, summary.get("exception"), summary.get("error") or cause or None, where))
 
-    def _learn(self, row: str, facts: dict, authoritative: bool) -> None:
+    def _learn(self, kind: Kind, facts: dict) -> None:
         volume_id = facts.get("volume_id")
         if volume_id and _UUID.fullmatch(volume_id):
-            ids = self.volume_ids if authoritative else self.other_ids
+            ids = self._entries if kind.task == "EntryCreateTask" else self._other_ids
             if volume_id not in ids:
                 ids.append(volume_id)
-        for name in ("size_gb", "volume_type", "zone", "create_type", "image_id", "snapshot_id", "source_id", "method", "url", "status", "body"):
+        for name in _LEARNT:
             value = facts.get(name)
-            if value not in (None, "", "None") and name not in self.facts and (name not in _TOLD_BY or row in _TOLD_BY[name]):
-                self.facts[name] = value
+            if value not in (None, "", "None") and name not in self._facts and (name not in _TOLD_BY or kind.row in _TOLD_BY[name]):
+                self._facts[name] = value
 
     # -- the result --------------------------------------------------------------------------------------------------
 
-    def build(self, **seen) -> Timeline:
-        """The timeline. ``seen`` gives the fields that the events do not hold (start, end, project, user, …)."""
-        wishes = read_body(str(self.facts["body"])) if "body" in self.facts else {}
-        answer = self._answer(seen.pop("access", None))
+    def build(self, access=None, **seen) -> Timeline:
+        """The timeline. ``seen`` gives the fields that the events do not hold (start, end, project, user, …), ``access`` the web server's line."""
+        wishes = read_body(str(self._facts["body"])) if "body" in self._facts else {}
+        answer = self._answer(access)
         operation = self._operation(answer)
-        lifecycle = VARIANTS.get(operation, VOLUME_CREATE)
-        flows = self._flow_spans()
-        handoffs = tuple(self._handoffs(lifecycle))
-        volume_runs = [r for r in self._runs if r.service == VOLUME]
-        size = self.facts.get("size_gb", wishes.get("size"))
+        volume_runs = [r for r in self._runs.all if r.service == VOLUME]
+        for run in volume_runs:
+            run.backend = run.backend or self._chosen(run.attempt)
+        size = self._facts.get("size_gb", wishes.get("size"))
         return Timeline(
             self.request_id,
             operation,
-            volume_ids=tuple(self.volume_ids or self.other_ids[:1]),
-            name=wishes.get("name") if isinstance(wishes.get("name"), str) else None,
+            volume_ids=tuple(self._entries or self._other_ids[:1]),
+            name=_text(wishes.get("name")),
             size_gb=size if isinstance(size, int) and not isinstance(size, bool) else None,
-            volume_type=self.facts.get("volume_type") or _text(wishes.get("volume_type")),
-            availability_zone=_text(wishes.get("availability_zone")) or self.facts.get("zone"),
+            volume_type=self._facts.get("volume_type") or _text(wishes.get("volume_type")),
+            availability_zone=_text(wishes.get("availability_zone")) or self._facts.get("zone"),
             source=self._source(wishes, operation),
             answer=answer,
             attempts=len(volume_runs),
             backend=max(volume_runs, key=lambda r: r.attempt).backend if volume_runs else None,
-            flows=flows,
-            handoffs=handoffs,
-            failures=tuple(self._failures),
-            events=tuple(self._events),
+            flows=tuple(run.span(self._process_names[run.process]) for run in self._runs.in_order()),
+            handoffs=tuple(self._handoffs(VARIANTS.get(operation, VOLUME_CREATE))),
+            failures=tuple(self._failures()),
+            events=tuple(self._events()),
             diagnostics=tuple(self.diagnostics),
-            where=self._events[0].where if self._events else None,
-            unrecognised=tuple(self.unrecognised),
+            where=self._read[0].where if self._read else None,
+            unrecognised=tuple(self._unrecognised),
             **seen,
         )
 
+    def _events(self) -> Iterator[Event]:
+        for r in self._read:
+            raw, run = r.raw, r.run
+            process = self._process_names[raw.process]
+            if run is None:
+                yield Event(raw.at, raw.resolution_us, raw.service, r.kind, raw.uuid, raw.facts, r.where, process, inferred=r.inferred)
+            else:
+                yield Event(raw.at, raw.resolution_us, run.service, r.kind, raw.uuid, raw.facts, r.where, process, run.flow, run.uuid, run.attempt, r.inferred)
+
+    def _failures(self) -> Iterator[Failure]:
+        scheduler = VOLUME_CREATE.flow_of(SCHEDULER)
+        for f in self._failed:
+            flow = f.run.flow if f.run else scheduler.name if scheduler and f.service == SCHEDULER else None
+            yield Failure(f.service, flow, f.task, f.run.attempt if f.run else None, f.run.backend if f.run else None, f.exception, f.message, f.where)
+
     def _answer(self, access) -> Answer:
-        method, path, status = self.facts.get("method"), self.facts.get("url"), self.facts.get("status")
+        method, path, status = self._facts.get("method"), self._facts.get("url"), _status(self._facts.get("status"))
         if path:
             path = re.sub(r"^(?:https?:)?//[^/]*", "", path)
         if access is not None:
             method, path, status = method or access.method, path or access.path, status or access.status
-        return Answer(method, path, _status(status))
+        return Answer(method, path, status)
 
     def _operation(self, answer: Answer) -> str:
-        if answer.method == "POST" and answer.path:
-            if _CREATE_PATH.search(answer.path):
+        if answer.path is not None:
+            if answer.method == "POST" and _CREATE_PATH.search(answer.path):
                 return VOLUME_CREATE.operation
-            if _GROUP_PATH.search(answer.path):
-                return GROUP_CREATE.operation if any(r.flow == GROUP_CREATE.flows[0].name for r in self._runs) else "other"
-            if _RESTORE_PATH.search(answer.path):
-                return RESTORE.operation
-        if answer.path is None and any(VOLUME_CREATE.flow(r.flow) for r in self._runs):
-            return VOLUME_CREATE.operation
-        if answer.path is None and any(e.kind.row in _CREATE_ROWS for e in self._events):
-            return VOLUME_CREATE.operation
-        return "other"
+            if answer.method == "POST" and _GROUP_PATH.search(answer.path) and any(r.flow in GROUP_CREATE.starts for r in self._runs.all):
+                return GROUP_CREATE.operation
+            return RESTORE.operation if answer.method == "POST" and _RESTORE_PATH.search(answer.path) else "other"
+        creates = any(VOLUME_CREATE.flow(r.flow) for r in self._runs.all) or any(r.kind.row in _CREATE_ROWS for r in self._read)
+        return VOLUME_CREATE.operation if creates else "other"
 
     def _source(self, wishes: dict, operation: str) -> str | None:
-        for key, source in (("snapshot_id", "snapshot"), ("source_volid", "volume"), ("imageRef", "image"), ("image_id", "image"), ("backup_id", "backup")):
+        for key, source in _SOURCES:
             if wishes.get(key):
                 return source
-        if "create_type" in self.facts:
-            return _CREATE_TYPES.get(self.facts["create_type"], self.facts["create_type"])
-        for key, source in (("snapshot_id", "snapshot"), ("source_id", "volume"), ("image_id", "image")):
-            if self.facts.get(key):
-                return source
-        return "blank" if wishes and operation == VOLUME_CREATE.operation else None
+        if "create_type" in self._facts:
+            return _CREATE_TYPES.get(self._facts["create_type"], self._facts["create_type"])
+        told = next((source for key, source in _SOURCES if self._facts.get(key)), None)
+        return told or ("blank" if wishes and operation == VOLUME_CREATE.operation else None)
 
-    def _flow_spans(self) -> tuple[FlowSpan, ...]:
-        rank = {API: 0, SCHEDULER: 1, VOLUME: 2}
-        runs = sorted(self._runs, key=lambda r: (r.attempt if r.service != API else 1, rank.get(r.service, 3)))
-        return tuple(
-            FlowSpan(
-                r.service,
-                r.flow,
-                r.uuid,
-                r.attempt,
-                r.state,
-                r.start,
-                r.end,
-                bounds(r.start, r.end, r.start_resolution, r.end_resolution, r.stepped),
-                r.inferred,
-                tuple(
-                    TaskSpan(t.name, t.uuid, tuple(t.states), t.start, t.end, bounds(t.start, t.end, t.start_resolution, t.end_resolution, t.stepped), t.inferred, t.where)
-                    for t in r.tasks.values()
-                ),
-                r.where,
-                self._process_names[r.process],
-            )
-            for r in runs
-        )
+    def _chosen(self, attempt: int) -> str | None:
+        return next((r.chosen for r in self._runs.all if r.service == SCHEDULER and r.attempt == attempt and r.chosen), None)
 
-    def _handoffs(self, lifecycle: Lifecycle):
-        runs = {(r.flow, r.attempt): r for r in self._runs}
-        refused = {f.attempt for f in self._failures if f.service == SCHEDULER}
-        for sender in sorted(self._runs, key=lambda r: (r.attempt, r.service == VOLUME, r.service == SCHEDULER)):
+    def _handoffs(self, lifecycle: Lifecycle) -> Iterator[Handoff]:
+        runs = {(r.flow, r.attempt): r for r in reversed(self._runs.all)}
+        refused = {f.run.attempt for f in self._failed if f.service == SCHEDULER and f.run}
+        for sender in self._runs.in_order():
             for cast in lifecycle.casts:
-                if cast.sender != sender.flow:
+                receiving = lifecycle.flow(cast.receiver)
+                if cast.sender != sender.flow or receiving is None:
                     continue
                 attempt = sender.attempt + cast.next_run
                 receiver = runs.get((cast.receiver, attempt))
-                sent = sender.sent.get(f"{cast.task} {cast.state}")
-                if receiver is None and not (sent and _was_cast(sender, cast.task, refused)):
+                if receiver is None and not _was_cast(sender, cast.task, refused):
                     continue
                 server = None
-                receiving = lifecycle.flow(cast.receiver)
-                if receiving and receiving.service == VOLUME:
-                    backend = (receiver.backend if receiver else None) or self._chosen.get(attempt)
+                if receiving.service == VOLUME:
+                    backend = (receiver.backend if receiver else None) or self._chosen(attempt)
                     server = backend.partition("#")[0] if backend else None
-                at, resolution, where = sent or (None, 1, None)
-                received = receiver.first_at if receiver else None
-                limits = bounds(at, received, resolution, receiver.first_resolution) if receiver else None
-                yield Handoff(sender.service, receiving.service if receiving else "", cast.topic, attempt, at, received, limits, server, where)
+                at, resolution, where = sender.entered.get((cast.task, cast.state), (None, 1, None))
+                limits = bounds(at, receiver.first_at, resolution, receiver.first_resolution) if receiver else None
+                yield Handoff(sender.service, receiving.service, cast.topic, attempt, at, receiver.first_at if receiver else None, limits, server, where)
 
 
-_ANSWERS = frozenset({"answer", "answer-refused", "access"})
-# Facts of the request itself that other kinds of line have a word for, too.
-_TOLD_BY = {"method": {"request-received"}, "url": {"request-received"} | _ANSWERS, "status": _ANSWERS, "body": {"request-body-raw", "request-body"}}
-# Their sizes are what a backend gains or loses, not what the request asked for.
-_OF_A_BACKEND = frozenset({"capacity-consumed"})
-_CREATE_ROWS = frozenset({"request-body", "size-requested"})
+def _step(run: FlowRun, kind: Kind) -> Step:
+    return Step(run.flow, run.attempt, kind.task, kind.old or "", kind.new or "")
 
 
-def _was_cast(sender: _Run, task: str, refused: set) -> bool:
+def _was_cast(sender: FlowRun, task: str, refused: set[int]) -> bool:
     """Whether the casting task got so far that the message must have been sent."""
-    state = sender.tasks[task].states[-1] if task in sender.tasks and sender.tasks[task].states else None
-    if sender.service == SCHEDULER:
-        return state == "SUCCESS" and sender.attempt not in refused
     if sender.service == VOLUME:
         return sender.rescheduled
-    return state == "SUCCESS"
+    if sender.service == SCHEDULER and sender.attempt in refused:
+        return False
+    return task in sender.tasks and sender.tasks[task].states[-1:] == ["SUCCESS"]
+
+
+def _text(value) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _status(value) -> int | None:
@@ -440,21 +296,14 @@ def _status(value) -> int | None:
     if isinstance(value, str) and value.startswith("HTTPStatus."):
         from http import HTTPStatus
 
-        return HTTPStatus.__members__.get(value.partition(".")[2])
+        member = HTTPStatus.__members__.get(value.partition(".")[2])
+        return int(member) if member else None
     return value if isinstance(value, int) else None
 
 
-def _text(value) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _class_name(facts: dict) -> str | None:
-    found = re.search(r"([A-Za-z_]\w*)'?>?$", str(facts.get("exception") or ""))
+def _class_name(text: str) -> str | None:
+    found = re.search(r"([A-Za-z_]\w*)'?>?$", text)
     return found[1] if found else None
-
-
-def _result_facts(kind: Kind, result: str | None) -> dict:
-    return catalogue().result_facts(kind.task, kind.new or "", result) if kind.task and result else {}
 
 
 def _remnant_facts(elided: Elided) -> dict:
@@ -464,8 +313,4 @@ def _remnant_facts(elided: Elided) -> dict:
         return {}
     if "url" in row.facts and text.startswith("//"):
         return {"url": text, "method": "POST"} if "method" in row.facts else {"url": text}
-    if "body" in row.facts:
-        return {"body": text}
-    if "reservations" in row.facts:
-        return {"reservations": text}
-    return {}
+    return {name: text for name in ("body", "reservations") if name in row.facts}
