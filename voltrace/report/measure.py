@@ -1,0 +1,104 @@
+"""What can be measured on timelines: durations that are known, as observations that tables, charts and comparisons share."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from ..lifecycle import FINAL_FLOW_STATES, PENDING, REVERTING, RUNNING, SERVICES, VOLUME_CREATE
+from ..trace import Bounds, FlowSpan, Handoff, TaskSpan, Timeline
+
+
+class Observation(NamedTuple):
+    """One known duration. ``kind``: request, flow, task or handoff; a hand-off's service is the one that waited for it."""
+
+    kind: str
+    service: str
+    name: str
+    us: int
+
+
+def estimate_us(start: int | None, end: int | None, bounds: Bounds | None) -> int | None:
+    """The duration between two instants, drawn into its bounds; None where nothing can be said."""
+    if start is None or end is None or bounds is None:
+        return None
+    return min(max(end - start, bounds[0]), bounds[1])
+
+
+def is_open(span: FlowSpan | TaskSpan) -> bool:
+    """Whether the log shows no end of this flow or task."""
+    if isinstance(span, FlowSpan):
+        return span.state not in FINAL_FLOW_STATES
+    return span.state in (PENDING, RUNNING, REVERTING)
+
+
+def wait_us(handoff: Handoff) -> int | None:
+    """How long a cast waited for its receipt; None if that is not known."""
+    return estimate_us(handoff.sent, handoff.received, handoff.bounds_us)
+
+
+def resolution_us(timeline: Timeline) -> int:
+    """The coarsest step of the clocks that stamped this request's events."""
+    return max((e.resolution_us for e in timeline.events if e.at is not None), default=1)
+
+
+def request_bounds(timeline: Timeline) -> Bounds | None:
+    """Between which values the request's duration lies, from the steps of the clocks at its two ends."""
+    us = timeline.duration_us
+    if us is None:
+        return None
+    step = resolution_us(timeline)
+    return (max(0, us - step + 1), us + step - 1) if step > 1 else (us, us)
+
+
+def handoff_name(handoff: Handoff) -> str:
+    return f"{handoff.sender} -> {handoff.receiver}"
+
+
+def observe(timelines: Iterable[Timeline]) -> Iterator[Observation]:
+    """Every duration that is known: of requests, ended flows, ended tasks and received hand-offs."""
+    for timeline in timelines:
+        if timeline.duration_us is not None:
+            yield Observation("request", "", timeline.operation, timeline.duration_us)
+        for flow in timeline.flows:
+            us = estimate_us(flow.start, flow.end, flow.bounds_us)
+            if us is not None and not is_open(flow):
+                yield Observation("flow", flow.service, flow.name, us)
+            for task in flow.tasks:
+                us = estimate_us(task.start, task.end, task.bounds_us)
+                if us is not None and not is_open(task):
+                    yield Observation("task", flow.service, task.name, us)
+        for handoff in timeline.handoffs:
+            us = wait_us(handoff)
+            if us is not None:
+                yield Observation("handoff", handoff.receiver, handoff_name(handoff), us)
+
+
+def group(timelines: Iterable[Timeline]) -> dict[tuple[str, str, str], list[int]]:
+    """The observations by (kind, service, name), in the order of `ranked`."""
+    groups: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for kind, service, name, us in observe(timelines):
+        groups[kind, service, name].append(us)
+    return {key: groups[key] for key in ranked(groups)}
+
+
+def ranked(keys: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Keys in the order in which a request meets them: the request, then each service's hand-off, flow and tasks."""
+    order = {task.name: i for flow in VOLUME_CREATE.flows for i, task in enumerate(flow.tasks)}
+    kinds = ("handoff", "flow", "task")
+    services = ("", *SERVICES)
+
+    def rank(key: tuple[str, str, str]) -> tuple:
+        kind, service, name = key
+        place = services.index(service) if service in services else len(services)
+        return place, kinds.index(kind) if kind in kinds else -1, order.get(name, len(order)), name, service
+
+    return sorted(keys, key=rank)
+
+
+def quantiles(values: list[int], at: tuple[float, ...] = (0.5, 0.9, 0.99)) -> tuple[float, ...]:
+    """Quantiles by linear interpolation, as pandas computes them."""
+    import numpy
+
+    return tuple(float(q) for q in numpy.quantile(values, at))
