@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"voltrace: no command '{argv[0]}'; there are {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
     command = import_module(f".{argv[0]}", __package__)
-    parser = _Parser(prog=f"voltrace {argv[0]}", description=COMMANDS[argv[0]].capitalize() + ".", formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = _Parser(prog=f"voltrace {argv[0]}", description=COMMANDS[argv[0]][:1].upper() + COMMANDS[argv[0]][1:] + ".", formatter_class=argparse.RawDescriptionHelpFormatter)
     try:
         command.configure(parser)
         return _run(command, parser.parse_args(argv[1:]))

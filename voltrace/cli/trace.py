@@ -10,7 +10,7 @@ from ..encode import encode_timeline
 from ..errors import UsageError
 from .reading import add_reading_options, read
 
-_MANY = 5
+_MANY = 2
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,16 +51,17 @@ def _print_text(args: argparse.Namespace, reading, timelines, verdicts) -> None:
     from ..report.text import draw, summary_line
 
     colour = sys.stdout.isatty()
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     width = get_terminal_size((100, 24)).columns
     if len(timelines) > _MANY and not args.events:
         for timeline in timelines:
-            print(summary_line(timeline, verdicts[timeline.request_id], width=width, colour=colour))
+            print(summary_line(timeline, verdicts[timeline.request_id], width=width, colour=colour, unicode=unicode))
         print(f"\n{len(timelines)} requests. One of them as a waterfall: voltrace trace … --request ID", file=sys.stderr)
         return
     for i, timeline in enumerate(timelines):
         if i:
             print()
-        print(draw(timeline, verdicts[timeline.request_id], width=width, colour=colour))
+        print(draw(timeline, verdicts[timeline.request_id], width=width, colour=colour, unicode=unicode))
         if args.events:
             _print_events(timeline)
 

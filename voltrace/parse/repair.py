@@ -85,7 +85,7 @@ def supply(position: Position, damaged: Damaged, level: str, row_task: str | Non
             continue
         fitting.append(step)
     if len(fitting) != 1:
-        return f"{len(fitting)} steps of the lifecycle fit what is left of the line"
+        return "no step of the lifecycle fits what is left of the line here" if not fitting else f"{len(fitting)} steps of the lifecycle fit what is left of the line"
     step = fitting[0]
     row = "task-transition" if step.task else "flow-transition"
     return Kind(row, None if step.task else step.flow, step.task, step.old, step.new, level), step
