@@ -256,8 +256,12 @@ class Coverage:
     last: int | None = None
     debug: bool = False
     processes: dict[str, Process] = field(default_factory=dict)
-    starts: list[int] = field(default_factory=list)
+    starts: list[tuple[int, str | None]] = field(default_factory=list)  # when, on which host
     cleaned: dict[str, int] = field(default_factory=dict)  # volume id -> when a starting service cleaned it up
+
+    def started_after(self, at: int, host: str | None = None) -> bool:
+        """Whether the service was started after this instant (on this host, where hosts are known)."""
+        return any(when > at and (host is None or where is None or where == host) for when, where in self.starts)
 
     @property
     def present(self) -> bool:

@@ -158,7 +158,7 @@ def _stuck(timeline: Timeline, reading: Reading, stuck_after_us: int) -> str | N
         last = _last_at(timeline, flow)
         if coverage is None or last is None:
             continue
-        if timeline.volume_id in coverage.cleaned or any(at > last for at in coverage.starts):
+        if timeline.volume_id in coverage.cleaned or coverage.started_after(last, process.host if process else None):
             return "service-stopped"
         if process is not None and process.last is not None and process.last - last > stuck_after_us:
             return ""
@@ -177,7 +177,7 @@ def _lost(handoff: Handoff, reading: Reading, stuck_after_us: int) -> bool:
         if not serving:
             return False
         last = max(serving)
-    return last - handoff.sent > stuck_after_us and not any(at > handoff.sent for at in coverage.starts)
+    return last - handoff.sent > stuck_after_us and not coverage.started_after(handoff.sent)
 
 
 def _why_unknown(timeline: Timeline, reading: Reading) -> str:

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from ..lifecycle import API, REVERTED, RUNNING, SUCCESS, Lifecycle
 from ..trace import Event, Reading, Timeline
 from ..verdict import Deviation, Outcome
+from .replay import GOES_ON_US
 
 _UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_POOLS = re.compile(r"(?:host|cluster) '([^']*)'")
 _LIMIT = re.compile(r"Exceeded max scheduling attempts (\d+)")
 # The lines that name the volume that the request is about (others may name a source, a snapshot, another backend's volume).
 _NAMES_THE_VOLUME = frozenset({"task-transition", "being-created", "volume-created", "create-failed", "rescheduling"})
@@ -72,6 +74,31 @@ def answers(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome:
         yield Deviation("answer-contradiction", timeline.request_id, f"the API answered {status} although its flow ended SUCCESS", "202", str(status), where)
 
 
+def requests(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome: Outcome) -> Iterator[Deviation]:
+    """An answer to a request that never came."""
+    if any(d.slug in ("elided-text", "rate-limited") for d in timeline.diagnostics):
+        return
+    rows = {e.kind.row: e for e in timeline.events}
+    answer, first = rows.get("answer") or rows.get("answer-refused"), reading.coverage[API].first
+    if answer is None or "request-received" in rows or answer.at is None or first is None or timeline.start is None:
+        return
+    if first < timeline.start - GOES_ON_US:
+        yield Deviation("answer-contradiction", timeline.request_id, "the API answered a request that it had not received", "the request", None, answer.where)
+
+
+def backends(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome: Outcome) -> Iterator[Deviation]:
+    """The backend chosen must be one that passed the filters of that attempt."""
+    admitted: dict[int | None, str] = {}
+    for event in timeline.events:
+        if event.kind.row == "backends-filtered":
+            admitted[event.attempt] = str(event.facts.get("backends", ""))
+        elif event.kind.row == "backend-chosen" and event.attempt in admitted:
+            backend, text = str(event.facts.get("backend")), admitted[event.attempt]
+            if f"'{backend}'" not in text and "..." not in text:
+                passed = " or ".join(_POOLS.findall(text)[:5]) or None
+                yield Deviation("backend-not-admitted", timeline.request_id, f"{backend} was chosen, but had not passed the filters", passed, backend, event.where)
+
+
 def reservations(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome: Outcome) -> Iterator[Deviation]:
     """The quota reservations made must be the ones used, and be settled when the flow has ended."""
     made: set[str] = set()
@@ -123,4 +150,4 @@ def attempts(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome
 
 
 Rule = Callable[[Timeline, Lifecycle, Reading, Outcome], Iterator[Deviation]]
-RULES: tuple[Rule, ...] = (handoffs, losses, answers, reservations, volume, attempts)
+RULES: tuple[Rule, ...] = (handoffs, losses, requests, answers, reservations, backends, volume, attempts)

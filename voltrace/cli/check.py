@@ -8,7 +8,7 @@ import sys
 
 from ..encode import encode_check
 from ..errors import UsageError
-from .reading import add_reading_options, read
+from .reading import add_reading_options, is_utf8, read
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,12 +31,12 @@ def run(args: argparse.Namespace) -> int:
     verdicts = [verdicts_by_id[t.request_id] for t in reading.timelines]
     result = encode_check(reading, verdicts)
     if args.format == "json":
-        json.dump(result, sys.stdout, ensure_ascii=False, indent=1)
+        json.dump(result, sys.stdout, ensure_ascii=not is_utf8(sys.stdout), indent=1)
         print()
     else:
         from ..report.text import draw_check
 
-        print(draw_check(reading, verdicts))
+        print(draw_check(reading, verdicts, colour=sys.stdout.isatty(), unicode=is_utf8(sys.stdout)))
     deviates = result["summary"]["deviates"] > 0
     strict = args.strict and (result["summary"]["unknown"] > 0 or any(d.slug == "unreadable-source" for d in reading.diagnostics))
     return 1 if deviates or strict else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from importlib import import_module
@@ -46,6 +47,8 @@ def main(argv: list[str] | None = None) -> int:
     if argv[0] not in COMMANDS:
         print(f"voltrace: no command '{argv[0]}'; there are {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names from logs hold any character; a terminal may not
     command = import_module(f".{argv[0]}", __package__)
     parser = _Parser(prog=f"voltrace {argv[0]}", description=COMMANDS[argv[0]][:1].upper() + COMMANDS[argv[0]][1:] + ".", formatter_class=argparse.RawDescriptionHelpFormatter)
     try:

@@ -89,6 +89,11 @@ def _where(text: str | None) -> Callable[[dict], bool] | None:
     return compile_where(text)
 
 
+def is_utf8(stream) -> bool:
+    """Whether this output takes any character; where it says nothing, it does."""
+    return (stream.encoding or "utf-8").lower().replace("-", "") == "utf8"
+
+
 def fetch_lines(reading: Reading, limit: int | None = None) -> Callable[[Timeline], list[tuple[Location, str]]]:
     """A function that fetches the log lines of a request of this reading (which must have been read with ``keep_lines``)."""
     from ..parse.engine import fetch_lines as fetch

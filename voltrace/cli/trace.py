@@ -8,7 +8,7 @@ import sys
 
 from ..encode import encode_timeline
 from ..errors import UsageError
-from .reading import add_reading_options, read
+from .reading import add_reading_options, is_utf8, read
 
 _MANY = 2
 
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "jsonl":
         write = sys.stdout.write
         for timeline in timelines:
-            write(json.dumps(encode_timeline(timeline, verdicts[timeline.request_id], args.events), ensure_ascii=False) + "\n")
+            write(json.dumps(encode_timeline(timeline, verdicts[timeline.request_id], args.events), ensure_ascii=not is_utf8(sys.stdout)) + "\n")
         return 0
     _print_text(args, reading, timelines, verdicts)
     return 0
@@ -51,7 +51,7 @@ def _print_text(args: argparse.Namespace, reading, timelines, verdicts) -> None:
     from ..report.text import draw, summary_line
 
     colour = sys.stdout.isatty()
-    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    unicode = is_utf8(sys.stdout)
     width = get_terminal_size((100, 24)).columns
     if len(timelines) > _MANY and not args.events:
         for timeline in timelines:

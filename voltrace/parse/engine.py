@@ -140,14 +140,14 @@ def _cover(scan: Scan, rows: list[int], coverage: dict[str, Coverage]) -> None:
         service.last = process.last if service.last is None else max(service.last, process.last)
     for row in rows:
         kind = scan.kinds[scan.events.kind[row]]
-        service = coverage.get(scan.processes[scan.events.process[row]].service)
-        if service is not None:
-            _learn_restart(service, kind.row, scan.events.at[row], scan.events.facts[row] or {})
+        process = scan.processes[scan.events.process[row]]
+        if process.service in coverage:
+            _learn_restart(coverage[process.service], kind.row, scan.events.at[row], process.host, scan.events.facts[row] or {})
 
 
-def _learn_restart(service: Coverage, row: str, at: int, facts: dict) -> None:
+def _learn_restart(service: Coverage, row: str, at: int, host: str | None, facts: dict) -> None:
     if row == SERVICE_STARTED:
-        service.starts.append(at)
+        service.starts.append((at, host))
     elif row == VOLUME_CLEANED and facts.get("volume_id"):
         service.cleaned.setdefault(facts["volume_id"], at)
 
@@ -161,7 +161,8 @@ def _serve_backends(scan: Scan, timeline: Timeline, coverage: dict[str, Coverage
     if timeline.operation == "other":
         for event in timeline.events:
             if event.kind.row in (SERVICE_STARTED, VOLUME_CLEANED) and event.service in coverage and event.at is not None:
-                _learn_restart(coverage[event.service], event.kind.row, event.at, event.facts)
+                process = coverage[event.service].processes.get(event.process or "")
+                _learn_restart(coverage[event.service], event.kind.row, event.at, process.host if process else None, event.facts)
 
 
 def _seen_by_request(scan: Scan) -> dict[int, dict[int, list]]:
@@ -274,7 +275,7 @@ def _diagnose(scan: Scan, reading: Reading) -> None:
             reading.diagnostics.append(Diagnostic("service-log-missing", f"no line of the {service} service is in these logs"))
         elif cover.present and not cover.debug and creates:
             reading.diagnostics.append(Diagnostic("level-too-high", f"the {service} service's log has no DEBUG lines: its flows and tasks cannot be seen"))
-        for at in cover.starts:
+        for at, _ in cover.starts:
             if cover.first is not None and at > cover.first:
                 reading.diagnostics.append(Diagnostic("service-restarted", f"the {service} service was started again while the log went on"))
 

@@ -232,13 +232,13 @@ class TimelineBuilder:
         return Answer(method, path, status)
 
     def _operation(self, answer: Answer) -> str:
-        if answer.path is not None:
+        creates = any(VOLUME_CREATE.flow(r.flow) for r in self._runs.all) or any(r.kind.row in _CREATE_ROWS for r in self._read)
+        if answer.path is not None and not (answer.method is None and creates and _CREATE_PATH.search(answer.path)):
             if answer.method == "POST" and _CREATE_PATH.search(answer.path):
                 return VOLUME_CREATE.operation
             if answer.method == "POST" and _GROUP_PATH.search(answer.path) and any(r.flow in GROUP_CREATE.starts for r in self._runs.all):
                 return GROUP_CREATE.operation
             return RESTORE.operation if answer.method == "POST" and _RESTORE_PATH.search(answer.path) else "other"
-        creates = any(VOLUME_CREATE.flow(r.flow) for r in self._runs.all) or any(r.kind.row in _CREATE_ROWS for r in self._read)
         return VOLUME_CREATE.operation if creates else "other"
 
     def _source(self, wishes: dict, operation: str) -> str | None:

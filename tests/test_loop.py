@@ -1,0 +1,106 @@
+"""The loop: what the simulator knows of its requests, the parser must find in its logs; and the checker nothing to object to."""
+
+import json
+
+import pytest
+
+from voltrace.check.judge import judge_all
+from voltrace.cli.main import main
+from voltrace.encode import encode_timeline
+from voltrace.parse.engine import read
+
+# Fields of the truth that a timeline of complete logs shows alike. Others say where lines are, or what was done to the request.
+_ONLY_THERE = {"faults"}
+_ONLY_HERE = {"deviations", "diagnostics"}
+_COARSE = {"short": 1_000_000, "short-iso": 1_000_000, "short-full": 1_000_000, "with-unit": 1_000_000, "oslo": 1000}
+
+
+def _simulate(folder, *options):
+    assert main(["simulate", "-o", str(folder), "--seed", "11", *options]) == 0
+    return {t["request_id"]: t for t in map(json.loads, (folder / "truth.jsonl").read_text().splitlines())}
+
+
+def _traced(folder):
+    reading = read([str(folder / name) for name in ("c-api.log", "c-sch.log", "c-vol.log")])
+    verdicts = judge_all(reading)
+    return reading, verdicts, {t.request_id: encode_timeline(t, verdicts[t.request_id]) for t in reading.creates()}
+
+
+def _without(value, names):
+    if isinstance(value, dict):
+        return {k: _without(v, names) for k, v in value.items() if k not in names}
+    return [_without(v, names) for v in value] if isinstance(value, list) else value
+
+
+_TIMES = {"start", "end", "sent", "received", "duration_s", "duration_bounds_s", "wait_s", "wait_bounds_s"}
+
+
+@pytest.mark.parametrize("release", ["queens", "2026.2"])
+@pytest.mark.parametrize("form", ["short-precise", "short-iso-precise", "short-unix", "short", "short-iso", "short-full", "with-unit", "oslo"])
+def test_loop__every_shared_field__comes_back(tmp_path, release, form):
+    truth = _simulate(tmp_path / "s", "--scenario", "mixed", "--requests", "60", "--release", release, "--format", form)
+    _, _, traced = _traced(tmp_path / "s")
+    assert list(traced) == list(truth) or form in _COARSE and sorted(traced) == sorted(truth)
+    blind = {"where", *(_TIMES if form in _COARSE else ())}
+    for request_id, told in truth.items():
+        assert _without(traced[request_id], {*blind, *_ONLY_HERE}) == _without(told, {*blind, *_ONLY_THERE})
+
+
+@pytest.mark.parametrize("form", ["short", "oslo"])
+def test_loop__coarse_stamps__bounds_hold_the_truth(tmp_path, form):
+    truth = _simulate(tmp_path / "s", "--scenario", "mixed", "--requests", "60", "--format", form)
+    _, _, traced = _traced(tmp_path / "s")
+    for request_id, told in truth.items():
+        for true_flow, flow in zip(told["flows"], traced[request_id]["flows"], strict=True):
+            for true, read_back in zip([true_flow, *true_flow["tasks"]], [flow, *flow["tasks"]], strict=True):
+                low, high = read_back["duration_bounds_s"]
+                assert low <= true["duration_s"] <= high
+        for true, read_back in zip(told["handoffs"], traced[request_id]["handoffs"], strict=True):
+            if true["wait_s"] is not None:
+                low, high = read_back["wait_bounds_s"]
+                assert low <= true["wait_s"] <= high
+
+
+@pytest.mark.parametrize("release", ["queens", "2026.2"])
+@pytest.mark.parametrize("form", ["short-precise", "short", "oslo"])
+def test_loop__lawful_simulation__conforms_and_every_line_is_known(tmp_path, release, form):
+    _simulate(tmp_path / "s", "--scenario", "mixed", "--requests", "60", "--release", release, "--format", form)
+    reading, verdicts, _ = _traced(tmp_path / "s")
+    assert reading.unrecognised == 0
+    assert {v.verdict for t in reading.creates() for v in [verdicts[t.request_id]]} == {"conforms"}
+
+
+def test_loop__folder_with_the_merged_file__counts_every_record_once(tmp_path):
+    truth = _simulate(tmp_path / "s", "--scenario", "mixed", "--requests", "30")
+    reading = read([str(tmp_path / "s")])
+    verdicts = judge_all(reading)
+    traced = {t.request_id: encode_timeline(t, verdicts[t.request_id]) for t in reading.creates()}
+    for request_id, told in truth.items():
+        assert _without(traced[request_id], {"where", *_ONLY_HERE}) == _without(told, {"where", *_ONLY_THERE})
+    assert [d.slug for d in reading.diagnostics].count("overlapping-sources") == 1
+
+
+def test_loop__coloured_logs__read_the_same(tmp_path):
+    plain = _simulate(tmp_path / "p", "--scenario", "mixed", "--requests", "30")
+    assert _simulate(tmp_path / "c", "--scenario", "mixed", "--requests", "30", "--color") == plain
+    assert b"\x1b[" in (tmp_path / "c" / "c-api.log").read_bytes()
+    a, b = _traced(tmp_path / "p")[2], _traced(tmp_path / "c")[2]
+    assert _without(a, {"where"}) == _without(b, {"where"})
+
+
+def test_loop__info_level__outcomes_and_causes_stay(tmp_path):
+    truth = _simulate(tmp_path / "s", "--scenario", "mixed", "--requests", "60", "--level", "INFO")
+    reading, verdicts, traced = _traced(tmp_path / "s")
+    seen = {i: t for i, t in truth.items() if i in traced}
+    assert len(seen) >= len(truth) - 2
+    for request_id, told in seen.items():
+        assert (traced[request_id]["outcome"], traced[request_id]["cause"]) == (told["outcome"], told["cause"])
+    assert not any(v.deviations for v in verdicts.values())
+
+
+def test_loop__mixed__shows_what_complete_logs_can_show_so_far(tmp_path):
+    truth = _simulate(tmp_path / "s", "--scenario", "mixed", "--requests", "300").values()
+    assert {t["outcome"] for t in truth} >= {"created", "refused", "failed"}
+    assert {t["cause"] for t in truth} >= {None, "over-quota", "invalid-input", "no-valid-backend", "driver-error"}
+    assert {t["gave_up"] for t in truth} >= {None, "retries-exhausted"}
+    assert max(t["attempts"] for t in truth) == 3
