@@ -46,6 +46,14 @@ def test_loop__every_shared_field__comes_back(tmp_path, release, form):
         assert _without(traced[request_id], {*blind, *_ONLY_HERE}) == _without(told, {*blind, *_ONLY_THERE})
 
 
+@pytest.mark.parametrize("form", ["short-precise", "short"])
+def test_loop__new_year__moves_the_year_on_in_every_file(tmp_path, form):
+    truth = _simulate(tmp_path / "s", "--requests", "40", "--start", "2025-12-31T23:59:40Z", "--format", form)
+    _, _, traced = _traced(tmp_path / "s")
+    assert {t["start"][:4] for t in traced.values()} == {"2025", "2026"}
+    assert {i: t["start"][:19] for i, t in traced.items()} == {i: t["start"][:19] for i, t in truth.items()}
+
+
 @pytest.mark.parametrize("form", ["short", "oslo"])
 def test_loop__coarse_stamps__bounds_hold_the_truth(tmp_path, form):
     truth = _simulate(tmp_path / "s", "--scenario", "mixed", "--requests", "60", "--format", form)
@@ -89,7 +97,7 @@ def test_loop__coloured_logs__read_the_same(tmp_path):
 
 
 def test_loop__info_level__outcomes_and_causes_stay(tmp_path):
-    truth = _simulate(tmp_path / "s", "--scenario", "mixed", "--requests", "60", "--level", "INFO")
+    truth = _simulate(tmp_path / "s", "--scenario", "mixed", "--requests", "200", "--level", "INFO")
     reading, verdicts, traced = _traced(tmp_path / "s")
     seen = {i: t for i, t in truth.items() if i in traced}
     assert len(seen) >= len(truth) - 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from ..lifecycle import API, REVERTED, RUNNING, SUCCESS, Lifecycle
+from ..lifecycle import API, REVERTED, RUNNING, SUCCESS, VOLUME, Lifecycle
 from ..trace import Event, Reading, Timeline
 from ..verdict import Deviation, Outcome
 from .replay import GOES_ON_US
@@ -142,6 +142,8 @@ def volume(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome: 
 
 def attempts(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome: Outcome) -> Iterator[Deviation]:
     """No more attempts than the limit that the scheduler itself names."""
+    if not reading.coverage[VOLUME].debug:
+        return  # without the lines that begin a flow, attempts that overlap cannot be told apart
     for event in timeline.events:
         limit = _LIMIT.search(str(event.facts.get("cause", ""))) if event.kind.row == "schedule-failed" else None
         if limit and timeline.attempts > int(limit[1]):

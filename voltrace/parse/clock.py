@@ -37,20 +37,25 @@ def read_zone(name: str) -> tzinfo:
 
 
 def year_evidence(lines: Iterable[bytes]) -> int | None:
-    """The year that full dates inside year-less lines tell: dates of the same day as the line's own stamp. None if there are none."""
+    """The year in which year-less lines begin, told by full dates in them: those of the same day as the line's own stamp.
+
+    A step from December to January puts a line into the next year. None if no line tells.
+    """
     votes: Counter[int] = Counter()
+    turns = before = 0
     for line in lines:
         month = _MONTHS.get(line[:3])
         if month is None or not line[4:6].strip().isdigit():
             continue
+        turns, before = turns + (before == 12 and month == 1), month
         day = int(line[4:6])
         for m in _ACCESS_DATE.finditer(line):
             if (_MONTHS.get(m[1]), int(m[2])) == (month, day):
-                votes[int(m[3])] += 3
+                votes[int(m[3]) - turns] += 3
         for m in _FULL_DATE.finditer(line, 0, 4000):
             year, mon, mday = (int(g) for g in (m.groups()[:3] if m[1] else m.groups()[3:]))
             if (mon, mday) == (month, day):
-                votes[year] += 1
+                votes[year - turns] += 1
     if not votes:
         return None
     most = max(votes.values())

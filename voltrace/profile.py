@@ -1,0 +1,97 @@
+"""The profile: how long things take, with the source and the number of observations of each figure. No structure of flows in it.
+
+A figure's name is ``STATION/WHAT``: a service (or the broker) and a task, a command or a pause between two log lines.
+Each is a list of quantiles in microseconds; times in between are interpolated.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from .errors import UsageError
+
+LEVELS = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """One figure: its quantiles (µs, at the profile's levels), how many observations they stand on, and where these come from."""
+
+    quantiles_us: tuple[int, ...]
+    n: int
+    source: str
+
+    def tabulate(self, levels: tuple[float, ...], size: int) -> list[int]:
+        """``size`` equally likely values (µs, at least 1), the mid-points of as many equal slices of the distribution."""
+        table, upper = [], 1
+        for i in range(size):
+            p = (i + 0.5) / size
+            while levels[upper] < p:
+                upper += 1
+            share = (p - levels[upper - 1]) / (levels[upper] - levels[upper - 1])
+            low, high = self.quantiles_us[upper - 1], self.quantiles_us[upper]
+            table.append(max(1, round(low + (high - low) * share)))
+        return table
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Service times by figure's name. ``levels`` are the probabilities that the quantiles stand for."""
+
+    name: str
+    levels: tuple[float, ...]
+    times: dict[str, Times]
+
+    def __getitem__(self, figure: str) -> Times:
+        """The figure of that name. Raises UsageError if the profile has none."""
+        try:
+            return self.times[figure]
+        except KeyError:
+            raise UsageError(f"profile {self.name} has no figure '{figure}'") from None
+
+
+def read_profile(text: str, name: str) -> Profile:
+    """A profile from TOML. Raises UsageError that names the key at fault."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"profile {name}: {error}") from None
+    levels = tuple(data.get("levels", LEVELS))
+    if len(levels) < 2 or levels[0] != 0 or levels[-1] != 1 or list(levels) != sorted(set(levels)):
+        raise UsageError(f"profile {name}: levels must rise from 0 to 1")
+    times = {}
+    for station, figures in data.items():
+        if isinstance(figures, dict):
+            for what, figure in figures.items():
+                times[f"{station}/{what}"] = _read_times(figure, len(levels), f"profile {name}: {station}.{what}")
+    return Profile(data.get("name", name), levels, times)
+
+
+def _read_times(figure: object, size: int, where: str) -> Times:
+    if not isinstance(figure, dict):
+        raise UsageError(f"{where} must be a table with quantiles_us, n and source")
+    quantiles = figure.get("quantiles_us")
+    if not isinstance(quantiles, list) or len(quantiles) != size or not all(isinstance(q, (int, float)) and q >= 0 for q in quantiles):
+        raise UsageError(f"{where}.quantiles_us must be {size} numbers from 0 up")
+    if quantiles != sorted(quantiles):
+        raise UsageError(f"{where}.quantiles_us must not fall")
+    return Times(tuple(round(q) for q in quantiles), int(figure.get("n", 0)), str(figure.get("source", "")))
+
+
+def load_profile(path: str) -> Profile:
+    """The profile in that TOML file. Raises UsageError if it cannot be read."""
+    try:
+        text = Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"profile {path} cannot be read: {error}") from None
+    return read_profile(text, path)
+
+
+@cache
+def default_profile() -> Profile:
+    """The profile that comes with voltrace: one node, LVM, measured on real logs of Cinder 29.0.0."""
+    return read_profile(resources.files(__package__).joinpath("default_profile.toml").read_text("utf-8"), "default")

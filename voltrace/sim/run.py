@@ -1,0 +1,194 @@
+"""A whole simulation: checks the options, runs the cloud, and puts finished files where they belong. Nothing is left half-written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import BinaryIO
+
+from ..errors import UsageError
+from ..formats import FORMATS, SERVICE_FILES, Format
+from ..messages import catalogue
+from ..profile import Profile, default_profile
+from .cloud import Scenario, load_scenario
+from .load import Arrivals, read_arrivals, wishes
+from .release import Release, load_release
+from .script import Stage
+from .services import open_services, run_load
+from .site import Site
+from .truth import TruthWriter
+from .write import Merger
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A simulation, its options checked. ``start`` is µs since the epoch."""
+
+    scenario: Scenario
+    release: Release
+    format: Format
+    requests: int
+    arrivals: Arrivals
+    seed: int
+    start: int
+    colour: bool
+    debug: bool
+    profile: Profile
+
+
+def make_plan(
+    scenario: str = "devstack",
+    release: str = "2026.2",
+    format: str = "short-precise",
+    requests: int = 20,
+    arrivals: str = "poisson:1",
+    seed: int = 0,
+    start: str = "2026-01-05T09:00:00Z",
+    colour: bool = False,
+    debug: bool = True,
+) -> Plan:
+    """The options of ``voltrace simulate`` as values. Raises UsageError that says what would be right."""
+    if format not in FORMATS:
+        raise UsageError(f"no format '{format}'; there are {', '.join(FORMATS)}")
+    if requests < 1:
+        raise UsageError(f"requests must be 1 or more, not {requests}")
+    return Plan(
+        load_scenario(scenario),
+        load_release(release),
+        FORMATS[format],
+        requests,
+        read_arrivals(arrivals),
+        seed,
+        read_start(start),
+        colour,
+        debug,
+        default_profile(),
+    )
+
+
+def read_start(text: str) -> int:
+    """An ISO 8601 instant as µs since the epoch; UTC if it names no zone."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"start '{text}' must be an ISO 8601 instant such as 2026-01-05T09:00:00Z") from None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    since = at - datetime(1970, 1, 1, tzinfo=UTC)
+    if not 0 <= since.days < 365 * 200:
+        raise UsageError(f"start '{text}' must lie between 1970 and 2169")
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, BinaryIO] | None = None) -> Merger:
+    """Runs a plan and writes its lines and truths as they come. The merger knows the last stamp of each service's file."""
+    import simpy
+
+    stage = Stage(plan.release, catalogue(), plan.format, plan.colour, plan.debug, plan.profile, plan.scenario.library_lines)
+    merger, truths = Merger(merged, services), TruthWriter(truth)
+    env = simpy.Environment(initial_time=plan.start)
+    site = Site(env, plan.scenario, stage, merger, truths, plan.seed)
+    open_services(site)
+    progress = _Progress(plan.requests)
+
+    def tick(now: int, sent: int) -> None:
+        merger.flush(now)
+        truths.flush(now)
+        progress.show(sent)
+
+    load = wishes(plan.scenario, plan.requests, Random(f"{plan.seed}/load"), Random(f"{plan.seed}/global-ids"))
+    run_load(site, load, plan.arrivals, Random(f"{plan.seed}/arrivals"), tick)
+    merger.flush(None)
+    truths.flush(None)
+    progress.clear()
+    return merger
+
+
+def simulate_into(plan: Plan, folder: Path, force: bool = False) -> None:
+    """Runs a plan into a folder: a file a service, merged.log and truth.jsonl. They appear when all is done.
+
+    Raises UsageError if the folder holds anything, unless ``force``: then those five files are replaced.
+    """
+    folder = Path(os.path.realpath(folder))
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is no folder")
+    if folder.is_dir() and any(folder.iterdir()) and not force:
+        raise UsageError(f"{folder} is not empty; name another folder, or say --force to replace what a simulation wrote there")
+    with _workplace(folder) as place, ExitStack() as files:
+        opened = {name: files.enter_context(open(place / name, "wb", buffering=1 << 18)) for name in (*SERVICE_FILES.values(), "merged.log", "truth.jsonl")}
+        by_service = {service: opened[name] for service, name in SERVICE_FILES.items()}
+        merger = simulate(plan, opened["merged.log"], opened["truth.jsonl"], by_service)
+        files.close()
+        _date(plan, place, merger)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in opened:
+            os.replace(place / name, folder / name)
+
+
+def simulate_to(plan: Plan, merged: BinaryIO, truth: Path | None) -> None:
+    """Runs a plan to a stream; the truth goes to a file that appears when all is done, or nowhere."""
+    if truth is None:
+        with open(os.devnull, "wb") as nowhere:
+            simulate(plan, merged, nowhere)
+        return
+    if truth.is_dir():
+        raise UsageError(f"{truth} is a folder; --truth needs a file")
+    with _workplace(Path(os.path.realpath(truth))) as place:
+        with open(place / "truth.jsonl", "wb") as file:
+            simulate(plan, merged, file)
+        os.replace(place / "truth.jsonl", truth)
+
+
+@contextmanager
+def _workplace(target: Path) -> Iterator[Path]:
+    """A folder beside the target (its parent made if need be) or, if that is a folder, in it; gone at the end whatever happens."""
+    parent = target if target.is_dir() else target.parent
+    made = [p for p in (parent, *parent.parents) if not p.exists()]
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=parent))
+    except OSError as error:
+        raise UsageError(f"cannot write to {parent}: {error.strerror or error}") from None
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+        for folder in made:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+
+def _date(plan: Plan, place: Path, merger: Merger) -> None:
+    """Stamps without a year take it from the file's date: that of its last line."""
+    if plan.format.has_year:
+        return
+    for service, at in merger.last.items():
+        os.utime(place / SERVICE_FILES[service], ns=(at * 1000, at * 1000))
+    last = max(merger.last.values(), default=plan.start)
+    for name in ("merged.log", "truth.jsonl"):
+        os.utime(place / name, ns=(last * 1000, last * 1000))
+
+
+class _Progress:
+    """How many requests have been sent, on stderr if that is a terminal."""
+
+    def __init__(self, requests: int) -> None:
+        self.requests, self.shown = requests, -1
+        self.terminal = sys.stderr is not None and sys.stderr.isatty()
+
+    def show(self, sent: int) -> None:
+        if self.terminal and sent != self.shown:
+            self.shown = sent
+            sys.stderr.write(f"\r{sent} of {self.requests} requests")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        if self.terminal:
+            sys.stderr.write("\r\x1b[K")

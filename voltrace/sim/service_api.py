@@ -1,0 +1,128 @@
+"""The API's workers: a request from the web server's door to its answer, and the cast to the scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from ..lifecycle import API, FAILURE, SCHEDULER_TOPIC
+from ..verdict import Outcome
+from .lines_api import ACCEPTED, REFUSALS, compose_create
+from .load import Wish, uuids
+from .script import Script, Values
+from .site import Process, Request, Site
+from .truth import Story
+
+_CAUSES = {400: "invalid-input", 404: "not-found", 413: "over-quota"}
+_COUNTED = ("quota-gigabytes", "quota-volumes", ACCEPTED)
+
+
+def arrive(site: Site, wish: Wish) -> Request:
+    """A request as it comes to the web server's door."""
+    volume, (project_id, user_id) = wish.volume, site.identities[wish.project]
+    request_id = f"req-{uuids(site.ids, 1)[0]}"
+    size, kind = volume["size"], volume.get("volume_type")
+    path = f"/volume/v3/{project_id}/volumes"
+    fields = {
+        "request_id": request_id,
+        "global_request_id": wish.global_request_id,
+        "project_name": wish.project,
+        "project_id": project_id,
+        "user_name": wish.user,
+        "user_id": user_id,
+        "url": site.url(path),
+        "path": path,
+        "size_asked": size,
+        "size": size,
+        "name_object": f"'{volume['name']}'" if "name" in volume else "None",
+        "name_python": site.stage.release.python(volume.get("name")),
+        "zone": volume.get("availability_zone", site.scenario.zone),
+        "max_attempts": site.scenario.max_attempts,
+        "address": site.address(),
+        **site.types.get(kind, site.types[site.scenario.default_type]),
+    }
+    # The journal's lines name project and user, oslo's give their ids; before 2023.1 these do not give the global request id.
+    project, user = (project_id, user_id) if site.stage.format.layout == "oslo" else (wish.project, wish.user)
+    whole = size if isinstance(size, int) else None
+    told = wish.global_request_id if (wish.global_request_id or "") in site.context(fields | {"user_shown": wish.user}) else None
+    story = Story(request_id, told, project, user, volume.get("name"), whole, kind, volume.get("availability_zone"), path)
+    site.running += 1
+    return Request(wish, story, fields)
+
+
+def serve(site: Site, request: Request, worker: Process | None = None) -> Generator:
+    """A request until its answer, by ``worker`` or whichever is free first. What follows goes on by itself."""
+    if worker is None:
+        worker = yield site.idle.get()
+    env, story, wish = site.env, request.story, request.wish
+    body = wish.body
+    ending, error, more = _judge(site, request)
+    kind = request.fields["type_name"]
+    script = site.stage.script(compose_create, ending, env.now >= worker.zones_until, ending in _COUNTED and kind not in worker.types)
+    run = site.begin_run(request, API, 1) if script.steps else None
+    values = site.values(request, API, run.ids if run else {}, more, {"error": error, "body_json": body, "body_python": site.stage.release.body(wish.volume)})
+    values["method"] = site.payloads["method"] % {"controller": site.controller}
+    site.count(worker, values, len(body), 997 if ending == ACCEPTED else 151)
+    if ending == ACCEPTED:
+        _make_row(site, request, values)
+    ats = site.play(worker, script, values, request, run)
+    site.truth.begin(story)
+    if "zones_at" in values:
+        worker.zones_until = values["zones_at"] + 3_600_000_000
+    if ending in _COUNTED:
+        worker.types |= {kind}
+    if ending in _COUNTED or ending == "quota-limit":
+        story.volume_type, story.zone = kind, request.fields["zone"]
+    if ending == ACCEPTED:
+        story.status = 202
+        request.fields["created_at"] = values["created_at"]
+        arrival = values["sent_at"] + site.sample("broker/cinder-scheduler")
+        site.broker.cast(SCHEDULER_TOPIC, arrival, request, values["sent_at"], API)
+    else:
+        _refuse(site, request, script, ats, ending, error)
+    yield env.timeout(ats[-1] - env.now + 1)
+    site.idle.put(worker)
+    if ending != ACCEPTED:
+        site.end(request)
+
+
+def _judge(site: Site, request: Request) -> tuple[str, str, dict]:
+    """How the API will answer (`ACCEPTED` or a name of `REFUSALS`), the error's text, and fields. Reserves quota."""
+    volume, release, zone = request.wish.volume, site.stage.release, site.scenario.zone
+    size = volume["size"]
+    if not isinstance(size, int):
+        return ("schema" if release.size_text == "schema" else "size"), "", {}
+    if size < 1 and release.size_zero == "schema":
+        return "schema", "", {}
+    if "volume_type" in volume and volume["volume_type"] not in site.types:
+        return "type", "", {}
+    if size < 1:
+        return "flow-size", f"Invalid input received: Volume size '{size}' must be an integer and greater than 0", {}
+    if volume.get("availability_zone", zone) != zone:
+        return "zone", f"Availability zone '{volume['availability_zone']}' is invalid.", {}
+    exceeded, error, fields = site.quotas.reserve(request.wish.project, size)
+    return exceeded or ACCEPTED, error, fields
+
+
+def _make_row(site: Site, request: Request, values: Values) -> None:
+    volume_id, *reservations = uuids(site.ids, 5)
+    prefix = site.stage.release.unicode
+    made = {
+        "volume_id": volume_id,
+        "reservations": "[" + ", ".join(f"'{r}'" for r in reservations) + "]",
+        "reservations_object": ",".join(f"'{r}'" for r in reservations),
+        "reservations_cast": ", ".join(f"{prefix}'{r}'" for r in reservations),
+    }
+    request.fields |= made
+    request.story.volume_id = volume_id
+    values.update(made)
+
+
+def _refuse(site: Site, request: Request, script: Script, ats: list[int], ending: str, error: str) -> None:
+    status, exception = REFUSALS[ending]
+    story, at = request.story, ats[-1]
+    story.status, story.outcome = status, Outcome("refused", _CAUSES[status])
+    for line, step in script.steps:
+        if step.new == FAILURE:
+            at = ats[line]
+            story.fail(at, API, step.flow, step.task or "", 1, None, exception or "", error)
+    site.blame(request, API, at)
