@@ -7,6 +7,7 @@ systemd's ``journalctl -o``, DevStack's ``setup_systemd_logging`` and oslo.log's
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -59,7 +60,7 @@ class Format:
 
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _MONTH_STAMP = rb"(?P<stamp>(?:%s) [ \d]\d \d\d:\d\d:\d\d" % "|".join(_MONTHS).encode()
-_REST = rb" (?P<host>\S+) (?P<unit>[^\s\[\]:]+)(?:\[(?P<pid>\d+)\])?: "
+_REST = rb" (?P<host>\S+) (?P<unit>[^\s\[\]:]+)(?:\[(?P<pid>\d{1,10})\])?: "
 
 
 @lru_cache(maxsize=4096)
@@ -94,14 +95,119 @@ _FULL_STAMP = rb"(?P<stamp>[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?:[A-Z]
 FORMATS = {
     f.name: f
     for f in (
-        Format("short", re.compile(_MONTH_STAMP + rb")" + _REST), 1_000_000, False, False, "devstack", _journal("month"), "journalctl's default: whole seconds, no year"),
+        Format(
+            "short",
+            re.compile(_MONTH_STAMP + rb")" + _REST),
+            1_000_000,
+            False,
+            False,
+            "devstack",
+            _journal("month"),
+            "journalctl's default: whole seconds, no year",
+        ),
         Format("short-precise", re.compile(_MONTH_STAMP + rb"\.\d{6})" + _REST), 1, False, False, "devstack", _journal("month", True), "microseconds, no year"),
-        Format("short-iso", re.compile(rb"(?P<stamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d" + _ZONE + rb")" + _REST), 1_000_000, True, True, "devstack", _journal("iso", zone="+0000"), "whole seconds, year and zone"),
-        Format("short-iso-precise", re.compile(rb"(?P<stamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}" + _ZONE + rb")" + _REST), 1, True, True, "devstack", _journal("iso", True, "+0000"), "microseconds, year and zone"),
+        Format(
+            "short-iso",
+            re.compile(rb"(?P<stamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d" + _ZONE + rb")" + _REST),
+            1_000_000,
+            True,
+            True,
+            "devstack",
+            _journal("iso", zone="+0000"),
+            "whole seconds, year and zone",
+        ),
+        Format(
+            "short-iso-precise",
+            re.compile(rb"(?P<stamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}" + _ZONE + rb")" + _REST),
+            1,
+            True,
+            True,
+            "devstack",
+            _journal("iso", True, "+0000"),
+            "microseconds, year and zone",
+        ),
         Format("short-full", re.compile(_FULL_STAMP + _REST), 1_000_000, True, True, "devstack", _journal("full"), "weekday, date and zone's name"),
         Format("short-unix", re.compile(rb"(?P<stamp>\d{9,11}\.\d{6})" + _REST), 1, True, True, "devstack", _unix, "seconds since 1970"),
-        Format("with-unit", re.compile(_FULL_STAMP + _REST), 1_000_000, True, True, "devstack", _journal("full"), "as short-full, with the unit's name for the identifier"),
-        Format("oslo", re.compile(rb"(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.,]\d{3})(?P<host>)(?P<unit>) (?P<pid>\d+) "), 1000, True, False, "oslo", _oslo, "oslo.log's own, in files: milliseconds, local time"),
+        Format(
+            "with-unit",
+            re.compile(_FULL_STAMP + _REST),
+            1_000_000,
+            True,
+            True,
+            "devstack",
+            _journal("full"),
+            "as short-full, with the unit's name for the identifier",
+        ),
+        Format(
+            "oslo",
+            re.compile(rb"(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.,]\d{3})(?P<host>)(?P<unit>) (?P<pid>\d{1,10}) "),
+            1000,
+            True,
+            False,
+            "oslo",
+            _oslo,
+            "oslo.log's own, in files: milliseconds, local time",
+        ),
+    )
+}
+
+
+# journalctl's outputs that are no prefix and body: the entries of short-unix, packed. journald takes no control character for text:
+# such a MESSAGE is an array of bytes in json, and its length and bytes in export.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_UNIT_OF = {IDENTIFIERS[service]: unit for service, unit in UNITS.items()}
+
+
+def _fields(line: str) -> tuple[dict[str, str], str]:
+    """What journald knows of an entry given as a line of short-unix, and its message."""
+    prefix, _, message = line.partition(": ")
+    stamp, host, sender = prefix.split(" ")
+    identifier, _, pid = sender[:-1].partition("[")
+    fields = {
+        "__REALTIME_TIMESTAMP": stamp.replace(".", ""),
+        "_TRANSPORT": "stdout",
+        "PRIORITY": "6",
+        "_HOSTNAME": host,
+        "SYSLOG_IDENTIFIER": identifier,
+        "_SYSTEMD_UNIT": _UNIT_OF.get(identifier, identifier),
+        "_PID": pid,
+    }
+    return fields, message
+
+
+def _pack_json(line: str) -> bytes:
+    fields, message = _fields(line)
+    shown = list(message.encode()) if _CONTROL.search(message) else message
+    return json.dumps(fields | {"MESSAGE": shown}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _pack_export(line: str) -> bytes:
+    fields, message = _fields(line)
+    data = message.encode()
+    shown = b"MESSAGE\n" + len(data).to_bytes(8, "little") + data if _CONTROL.search(message) else b"MESSAGE=" + data
+    return "".join([f"{name}={value}\n" for name, value in fields.items()]).encode() + shown + b"\n\n"
+
+
+def _pack_cat(line: str) -> bytes:
+    return line.partition(": ")[2].encode() + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """A format that packs the entries of another: ``pack`` makes one entry's bytes of its line in ``entries``."""
+
+    name: str
+    entries: Format
+    pack: Callable[[str], bytes]
+    text: str
+
+
+PACKINGS = {
+    p.name: p
+    for p in (
+        Packing("json", FORMATS["short-unix"], _pack_json, "an object a line; a message with colour is an array of bytes"),
+        Packing("export", FORMATS["short-unix"], _pack_export, "blocks of KEY=value, binary where a message has colour"),
+        Packing("cat", FORMATS["short-unix"], _pack_cat, "the bare message: no stamps, no pid"),
     )
 }
 
@@ -134,8 +240,11 @@ def read_context(text: str, layout: str) -> Context:
         return Context(None, None, None, None)
     at = words.index(ids[-1])
     names = words[at + 1 :]
+    oslo = layout == "oslo" or "-" in names  # its fields may stand behind journald's prefix, too
+    if not oslo and len(names) > 2:  # a project's name with blanks in it
+        names = [" ".join(names[:-1]), names[-1]]
     first, second = (_none(names[i]) if len(names) > i else None for i in (0, 1))
-    project, user = (second, first) if layout == "oslo" else (first, second)
+    project, user = (second, first) if oslo else (first, second)
     return Context(ids[0] if len(ids) == 2 else None, ids[-1], project, user)
 
 
@@ -143,7 +252,9 @@ def _none(word: str) -> str | None:
     return None if word in ("None", "-") else word
 
 
-def write_context(layout: str, release: str, request_id: str | None, global_request_id: str | None, project: tuple[str, str], user: tuple[str, str], colour: str = "") -> str:
+def write_context(
+    layout: str, release: str, request_id: str | None, global_request_id: str | None, project: tuple[str, str], user: tuple[str, str], colour: str = ""
+) -> str:
     """The bracket's inside. ``project`` and ``user`` are (name, id) pairs; ``colour`` is the level's escape, if any."""
     if request_id is None:
         return f"\x1b[00;36m-{colour}" if colour else "-"

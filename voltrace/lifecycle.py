@@ -146,7 +146,11 @@ _SCHEDULER_FLOW = Flow(
     "cinder.scheduler.manager",
     (
         _task("scheduler.flows", "ExtractSchedulerSpecTask", "completes the request spec"),
-        _task("scheduler.flows", "ScheduleCreateVolumeTask", "filters and weighs backends, casts to the volume service; no valid backend is not a failure of the task"),
+        _task(
+            "scheduler.flows",
+            "ScheduleCreateVolumeTask",
+            "filters and weighs backends, casts to the volume service; no valid backend is not a failure of the task",
+        ),
     ),
 )
 _VOLUME_FLOW = Flow(
@@ -155,7 +159,12 @@ _VOLUME_FLOW = Flow(
     "cinder.volume.manager",
     (
         _task("volume.flows.manager", "ExtractVolumeRefTask", "reads the volume's row again", "leaves the volume as it is"),
-        _task("volume.flows.manager", "OnFailureRescheduleTask", "does nothing", "casts the request back to the scheduler (result True) or sets the volume to error (result False)"),
+        _task(
+            "volume.flows.manager",
+            "OnFailureRescheduleTask",
+            "does nothing",
+            "casts the request back to the scheduler (result True) or sets the volume to error (result False)",
+        ),
         _task("volume.flows.manager", "ExtractVolumeSpecTask", "works out what to create from", "leaves the volume as it is"),
         _task("volume.flows.manager", "NotifyVolumeActionTask", "notifies create.start", addon=", create.start"),
         _task("volume.flows.manager", "CreateVolumeFromSpecTask", "lets the driver make the volume"),
@@ -171,7 +180,15 @@ VOLUME_CREATE = Lifecycle(
     (
         Cast(_API_FLOW.name, "VolumeCastTask", RUNNING, _SCHEDULER_FLOW.name, SCHEDULER_TOPIC, 0, "the request is accepted"),
         Cast(_SCHEDULER_FLOW.name, "ScheduleCreateVolumeTask", RUNNING, _VOLUME_FLOW.name, VOLUME_TOPIC, 0, "a backend was chosen"),
-        Cast(_VOLUME_FLOW.name, "OnFailureRescheduleTask", REVERTING, _SCHEDULER_FLOW.name, SCHEDULER_TOPIC, 1, "the backend failed and another attempt is allowed"),
+        Cast(
+            _VOLUME_FLOW.name,
+            "OnFailureRescheduleTask",
+            REVERTING,
+            _SCHEDULER_FLOW.name,
+            SCHEDULER_TOPIC,
+            1,
+            "the backend failed and another attempt is allowed",
+        ),
     ),
     (_API_FLOW.name,),
 )
@@ -310,7 +327,9 @@ def _refuse_flow_step(lifecycle: Lifecycle, position: Position, flow: Flow, run:
         return Refusal("flow-result-contradiction", f"{what} ended {step.new} although no task failed", SUCCESS)
     broken = REVERT_FAILURE in run.tasks
     if (step.new == FAILURE) != broken:
-        return Refusal("flow-result-contradiction", f"{what} ended {step.new} although {'a' if broken else 'no'} revert failed", FAILURE if broken else REVERTED)
+        return Refusal(
+            "flow-result-contradiction", f"{what} ended {step.new} although {'a' if broken else 'no'} revert failed", FAILURE if broken else REVERTED
+        )
     if not broken:
         open_tasks = [n for n, s in states.items() if s not in (PENDING, REVERTED)]
         if open_tasks:
@@ -402,7 +421,15 @@ def describe(lifecycle: Lifecycle) -> dict:
             for flow in lifecycle.flows
         ],
         "casts": [
-            {"from": c.sender, "task": c.task, "state": c.state, "to": c.receiver, "topic": c.topic, "attempt": "next" if c.next_run else "same", "reason": c.reason}
+            {
+                "from": c.sender,
+                "task": c.task,
+                "state": c.state,
+                "to": c.receiver,
+                "topic": c.topic,
+                "attempt": "next" if c.next_run else "same",
+                "reason": c.reason,
+            }
             for c in lifecycle.casts
         ],
         "task_transitions": [_plain(t) for t in TASK_TRANSITIONS],

@@ -233,7 +233,7 @@ class Timeline:
 
 @dataclass(slots=True)
 class Process:
-    """One process of a service as far as the log shows it: its first and last line, and the backend it serves."""
+    """One process of a service as far as the log shows it: its first and last line, the backend it serves, and its long silences."""
 
     service: str
     host: str | None
@@ -241,6 +241,7 @@ class Process:
     first: int | None = None
     last: int | None = None
     backend: str | None = None
+    gaps: list[tuple[int, int]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -256,12 +257,12 @@ class Coverage:
     last: int | None = None
     debug: bool = False
     processes: dict[str, Process] = field(default_factory=dict)
-    starts: list[tuple[int, str | None]] = field(default_factory=list)  # when, on which host
+    starts: list[tuple[int, str | None, Location | None]] = field(default_factory=list)  # when, on which host, told where
     cleaned: dict[str, int] = field(default_factory=dict)  # volume id -> when a starting service cleaned it up
 
     def started_after(self, at: int, host: str | None = None) -> bool:
         """Whether the service was started after this instant (on this host, where hosts are known)."""
-        return any(when > at and (host is None or where is None or where == host) for when, where in self.starts)
+        return any(when > at and (host is None or where is None or where == host) for when, where, _ in self.starts)
 
     @property
     def present(self) -> bool:

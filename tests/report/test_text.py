@@ -70,15 +70,15 @@ def test_summary__mixed__counts_causes_percentiles():
     assert text.startswith(
         "20 requests: 16 created, 1 refused (1 over-quota), 1 failed (1 driver-error), 1 stuck (1 service-stopped), 1 lost (1 message-not-received); duration p50 "
     )
-    assert text.endswith("; 3 left the lifecycle")
+    assert text.endswith("; 3 deviate from the lifecycle")
     assert summary([], {}) == "0 requests: none judged"
 
 
 def test_draw_check__mixed__deviations_with_places_then_the_sum():
     read, verdicts = reading(created(1), stuck(4))
     text = draw_check(read, list(verdicts.values()))
-    assert "deviates, stuck (service-stopped)" in text and "deviation  flow-without-end" in text and "logs/c-vol.log:" in text
-    assert text.splitlines()[-1].startswith("2 requests: 1 by the book, 1 left the lifecycle; fitness 0.9")
+    assert "deviates: stuck (service-stopped)" in text and "deviation  flow-without-end" in text and "logs/c-vol.log:" in text
+    assert text.splitlines()[-1].startswith("2 requests: 1 conforms, 1 deviates; fitness 0.9")
 
 
 def test_plain__hostile__one_harmless_line():

@@ -122,3 +122,14 @@ def test_newest__blank_create__same_text():
     theirs = [mask(HEAD.match(line)[3]) for line in without_file_driver(captured("2026.2", "01_blank")) if HEAD.match(line)]
     name = re.compile(r"vol-seq-N|vol-[a-z]+-N|'seq-N'")
     assert [name.sub("NAME", text) for text in ours] == [name.sub("NAME", text) for text in theirs]
+
+
+def test_2023__first_create_of_a_real_cloud__same_text():
+    """It ran from a second tree of sources behind its own path, and with two backends more that are not simulated."""
+    local = (("/volume22/", "/volume/"), ("/opt/stack/cinder22/", "/opt/stack/cinder/"), ("/etc/cinder22/", "/etc/cinder/"))
+    lines, _ = run(cloud({"names": ["vol-single-1"]}, backends=LVM, types=NEW, library_lines=True, warm=False), "2023.1")
+    for service, name in (("api", "c-api"), ("scheduler", "c-sch"), ("volume", "c-vol")):
+        real = (CAPTURED.parent / "created-2023-1" / f"{name}.log").read_text()
+        for theirs, usual in local:
+            real = real.replace(theirs, usual)
+        assert rows(lines[service], None) == rows(without_file_driver(real.splitlines()), None), service

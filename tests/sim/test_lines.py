@@ -7,6 +7,7 @@ import pytest
 
 from voltrace.formats import ESCAPE, FORMATS
 from voltrace.messages import catalogue
+from voltrace.sim.release import releases
 
 from .clouds import run
 
@@ -27,7 +28,7 @@ def bodies(lines, format):
         yield ESCAPE.sub(b"", line.encode()[found.end() :]).decode() if found else None
 
 
-@pytest.mark.parametrize("release", ["queens", "2026.2"])
+@pytest.mark.parametrize("release", releases())
 @pytest.mark.parametrize("format", ["short-precise", "oslo"])
 def test_lines__mixed__each_is_of_a_row_with_its_source_line(release, format):
     lines, _ = mixed(release, format)
@@ -51,14 +52,17 @@ def test_lines__mixed__each_is_of_a_row_with_its_source_line(release, format):
     assert len(seen) > 60
 
 
-@pytest.mark.parametrize("release", ["queens", "2026.2"])
+@pytest.mark.parametrize("release", releases())
 def test_lines__those_without_head__continue_a_record(release):
     lines, _ = mixed(release)
     for service in ("api", "scheduler", "volume"):
         for body in bodies(lines[service], "short-precise"):
             assert body is not None
             if not HEAD.match(body):
-                assert re.match(r"ERROR [\w.]+ |\d predecessors|  Atom| +\|__|  Flow|Failure: |\[pid: |/opt/stack/|  warnings|  attachments", body), body
+                assert re.match(
+                    r"ERROR [\w.]+ |\d predecessors|  Atom| +\|__|  Flow|Failure: |Command: |Exit code: |Stdout: |Stderr: |\[pid: |/opt/stack/|/usr/local/|  warnings|  attachments",
+                    body,
+                ), body
 
 
 @pytest.mark.parametrize("format", FORMATS)

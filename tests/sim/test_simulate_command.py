@@ -52,8 +52,8 @@ def test_merged__the_services_lines__all_and_in_order(tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--release", "train"], "no release 'train' to simulate; there are queens, 2026.2"),
-        (["--release", "grizzly"], "there are queens, 2026.2"),
+        (["--release", "pike"], "no release 'pike' to simulate; there are queens, train, "),
+        (["--release", "grizzly"], "there are queens, train, "),
         (["--format", "xml"], "there are short, short-precise"),
         (["--scenario", "nosuch"], "there are devstack, mixed"),
         (["--scenario", "nosuch.toml"], "cannot be read"),

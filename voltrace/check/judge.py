@@ -10,6 +10,9 @@ from .outcome import STUCK_AFTER_US, decide, is_open
 from .replay import is_covered, open_end, replay_run
 from .rules import RULES
 
+# What a line that is lost or torn would have told.
+_PROVEN_BY_ABSENCE = frozenset({"missing-transition", "revert-incomplete"})
+
 
 def judge(timeline: Timeline, reading: Reading, stuck_after_us: int = STUCK_AFTER_US) -> Verdict:
     """The verdict on one request: its outcome, where it left its lifecycle, and its fitness."""
@@ -20,6 +23,7 @@ def judge(timeline: Timeline, reading: Reading, stuck_after_us: int = STUCK_AFTE
     deviations: list[Deviation] = []
     cost = worst = 0
     steps_of = _steps_by_run(timeline)
+    damaged = any(d.slug == "torn-record" for d in timeline.diagnostics) or any(d.slug == "rate-limited" for d in reading.diagnostics)
     for span in timeline.flows:
         events = steps_of.get(id(span), [])
         coverage = reading.coverage.get(span.service)
@@ -27,13 +31,15 @@ def judge(timeline: Timeline, reading: Reading, stuck_after_us: int = STUCK_AFTE
             continue
         covered = is_covered(timeline, span, events, reading)
         found, run = replay_run(timeline.request_id, lifecycle, span, events, covered)
-        if not found:
-            end = open_end(timeline, span, run, reading)
-            found = [end] if end else []
+        end = None if found else open_end(timeline, span, run, reading)
+        end_is_missing = end is not None
+        found = [d for d in ([end] if end else found) if not (damaged and d.slug in _PROVEN_BY_ABSENCE)]
         deviations += found
         flow = lifecycle.flow(span.name)
-        if found and flow is not None:
-            span_cost, span_worst = align(flow, _signature(events), span.state in FINAL_FLOW_STATES)
+        unfinished = outcome.outcome == "stuck" and is_open(span)
+        if (found or unfinished) and flow is not None:
+            ended = bool(found and end_is_missing) or unfinished or span.state in FINAL_FLOW_STATES
+            span_cost, span_worst = align(flow, _signature(events), ended)
             cost, worst = cost + span_cost, worst + max(span_worst, span_cost)
         else:
             worst += max(1, 2 * len(events))
@@ -65,9 +71,9 @@ def _steps_by_run(timeline: Timeline) -> dict[int, list[Event]]:
         if not event.kind.is_step:
             continue
         fitting = spans.get((event.flow, event.attempt), [])
-        span = next((s for s in fitting if s.uuid == event.flow_uuid), fitting[0] if fitting else None)
-        if span is not None:
-            found.setdefault(id(span), []).append(event)
+        if fitting:
+            own = next((s for s in fitting if s.uuid == event.flow_uuid), fitting[0])
+            found.setdefault(id(own), []).append(event)
     return found
 
 

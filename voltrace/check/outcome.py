@@ -6,12 +6,13 @@ Decided in the contract's order, and also from logs without DEBUG lines, where o
 from __future__ import annotations
 
 from ..lifecycle import API, FAILURE, FINAL_FLOW_STATES, REVERTED, SCHEDULER, SUCCESS, VOLUME
-from ..trace import Coverage, Failure, FlowSpan, Handoff, Process, Reading, Timeline
+from ..trace import Coverage, Failure, FlowSpan, Handoff, Process, Reading, TaskSpan, Timeline
 from ..verdict import Outcome
 
 STUCK_AFTER_US = 600 * 1_000_000
 
 CREATE_FAILED = frozenset({"create-failed", "create-failed-no-reschedule-type", "create-failed-extracting-reference"})
+_CREATED = frozenset({"volume-created", "create-finished"})
 _SET_TO_ERROR = frozenset({"volume-set-to-error", "schedule-failed", *CREATE_FAILED})
 
 # Failures that cinder's OnFailureRescheduleTask does not try again (its no_reschedule_types, Pike to 2026.2).
@@ -23,7 +24,9 @@ _IMAGE_TYPES = frozenset(
     "ImageCopyFailure ImageUnacceptable ImageTooBig InvalidSignatureImage ImageSignatureVerificationException ImageConversionNotAllowed ImageNotFound "
     "GlanceConnectionFailed ImageDownloadFailed ImageLimitExceeded ImageCacheVolumeFailed".split()
 )
-_QUOTA_TYPES = frozenset("OverQuota QuotaError VolumeLimitExceeded VolumeSizeExceedsLimit VolumeSizeExceedsAvailableQuota GigabytesLimitExceeded QuotaExceeded".split())
+_QUOTA_TYPES = frozenset(
+    "OverQuota QuotaError VolumeLimitExceeded VolumeSizeExceedsLimit VolumeSizeExceedsAvailableQuota GigabytesLimitExceeded QuotaExceeded".split()
+)
 _BY_STATUS = {400: "invalid-input", 401: "unauthorized", 403: "forbidden", 404: "not-found", 406: "not-acceptable", 413: "over-quota"}
 
 
@@ -33,29 +36,35 @@ def decide(timeline: Timeline, reading: Reading, stuck_after_us: int = STUCK_AFT
     status = timeline.answer.status
     volume_flows = [f for f in timeline.flows if f.service == VOLUME]
     last_attempt = max(volume_flows, key=lambda f: f.attempt, default=None)
-    if "volume-created" in rows or (last_attempt is not None and last_attempt.state == SUCCESS):
+    if rows & _CREATED or (last_attempt is not None and last_attempt.state == SUCCESS):
         return Outcome("created", None, None, "available")
     if status is not None and 400 <= status < 500:
         return Outcome("refused", _cause(timeline, status), None, _row_after_revert(timeline))
-    if _proves_failure(timeline, rows, status):
+    if _proves_failure(timeline, rows, reading, status):
         final = "error" if rows & _SET_TO_ERROR or _rescheduled(timeline) is False else _row_after_revert(timeline)
         return Outcome("failed", _cause(timeline, status), _gave_up(timeline, rows), final)
+    if any(d.slug == "rate-limited" for d in reading.diagnostics):
+        return Outcome("unknown", "records-lost")  # what is not there may be among the records that the journal dropped
     stopped = _stuck(timeline, reading, stuck_after_us)
     if stopped is not None:
         cleaned = timeline.volume_id in reading.coverage[VOLUME].cleaned
-        return Outcome("stuck", _cause(timeline, None) or stopped or "internal-error", None, "error" if cleaned else "creating")
-    if any(_lost(h, reading, stuck_after_us) for h in timeline.handoffs):
+        return Outcome("stuck", _cause(timeline, None) or stopped or None, None, "error" if cleaned else "creating" if timeline.volume_id else None)
+    if any(_lost(timeline, h, reading, stuck_after_us) for h in timeline.handoffs):
         return Outcome("lost", "message-not-received", None, "creating")
-    return Outcome("unknown", _why_unknown(timeline, reading), None, None)
+    if timeline.operation == "other":
+        return Outcome("unknown")
+    return Outcome("unknown", _why_unknown(timeline, reading, stuck_after_us), None, None)
 
 
-def _proves_failure(timeline: Timeline, rows: set[str], status: int | None) -> bool:
+def _proves_failure(timeline: Timeline, rows: set[str], reading: Reading, status: int | None) -> bool:
     if rows & _SET_TO_ERROR or _rescheduled(timeline) is False:
         return True
     if any(f.service in (API, SCHEDULER) and f.state in (REVERTED, FAILURE) for f in timeline.flows):
         return True
-    elsewhere = any(f.service != API for f in timeline.flows) or any(s != API for s in timeline.seen)
-    return status is not None and status >= 500 and not elsewhere
+    if status is None or status < 500 or any(s != API for s in timeline.seen):
+        return False
+    cast = any(f.service == API and f.state == SUCCESS for f in timeline.flows) or any(h.sender == API for h in timeline.handoffs)
+    return not cast or reading.coverage[SCHEDULER].present
 
 
 def _rescheduled(timeline: Timeline) -> bool | None:
@@ -117,21 +126,26 @@ def _gave_up(timeline: Timeline, rows: set[str]) -> str | None:
     volume_failures = [f for f in timeline.failures if f.service == VOLUME]
     if not volume_failures or not (rows & CREATE_FAILED or _rescheduled(timeline) is False):
         return None
-    if volume_failures[-1].exception in NOT_RETRYABLE:
-        return "not-retryable"
     parameters = [e.facts for e in timeline.events if e.kind.row == "reschedule-parameters"]
     if parameters and (parameters[-1].get("retry") == "None" or parameters[-1].get("allow") == "False"):
         return "retries-off"
-    return "not-retryable" if parameters else None
+    if volume_failures[-1].exception in NOT_RETRYABLE:
+        return "not-retryable"
+    return None if parameters else "retries-off"  # an error that would be tried again was not
 
 
 def _row_after_revert(timeline: Timeline) -> str | None:
     """What the API's revert left of the volume's row: nothing was made, deleted, or kept because its quota was committed."""
     tasks = {t.name: t for f in timeline.flows if f.service == API for t in f.tasks}
     entry, commit = tasks.get("EntryCreateTask"), tasks.get("QuotaCommitTask")
-    if entry is None or SUCCESS not in entry.states or REVERTED not in entry.states:
+    if entry is None or not _had_succeeded(entry) or REVERTED not in entry.states:
         return None
-    return "creating" if commit is not None and SUCCESS in commit.states else "deleted-row"
+    return "creating" if commit is not None and _had_succeeded(commit) else "deleted-row"
+
+
+def _had_succeeded(task: TaskSpan) -> bool:
+    """Whether the task's execute had returned; without DEBUG lines only the revert of a task that had not failed tells."""
+    return SUCCESS in task.states or (REVERTED in task.states and FAILURE not in task.states)
 
 
 def _process(reading: Reading, flow: FlowSpan) -> tuple[Coverage | None, Process | None]:
@@ -162,38 +176,47 @@ def _stuck(timeline: Timeline, reading: Reading, stuck_after_us: int) -> str | N
             return "service-stopped"
         if process is not None and process.last is not None and process.last - last > stuck_after_us:
             return ""
-    return None
+    return _stuck_without_debug(timeline, reading.coverage[VOLUME], stuck_after_us)
 
 
-def _lost(handoff: Handoff, reading: Reading, stuck_after_us: int) -> bool:
-    if handoff.received is not None or handoff.sent is None:
+def _stuck_without_debug(timeline: Timeline, coverage: Coverage, stuck_after_us: int) -> str | None:
+    """The same where no flow can be seen: the volume service says that it begins to create, and nothing after that."""
+    begun = [e for e in timeline.events if e.kind.row == "being-created" and e.at is not None]
+    if coverage.debug or not begun or timeline.failures:
+        return None
+    last, process = begun[-1].at or 0, coverage.processes.get(begun[-1].process or "")
+    if timeline.volume_id in coverage.cleaned or coverage.started_after(last, process.host if process else None):
+        return "service-stopped"
+    return "" if process is not None and process.last is not None and process.last - last > stuck_after_us else None
+
+
+def _lost(timeline: Timeline, handoff: Handoff, reading: Reading, stuck_after_us: int) -> bool:
+    if handoff.sent is None or any(f.service == handoff.receiver and f.attempt == handoff.attempt for f in timeline.flows):
         return False
     coverage = reading.coverage.get(handoff.receiver)
-    if coverage is None or coverage.last is None or coverage.first is None or coverage.first > handoff.sent:
+    if coverage is None or not coverage.debug or coverage.last is None or coverage.first is None or coverage.first > handoff.sent:
         return False
-    last = coverage.last
-    if handoff.server is not None:
-        serving = [p.last for p in coverage.processes.values() if p.backend == handoff.server and p.last is not None]
-        if not serving:
-            return False
-        last = max(serving)
+    serving = [p for p in coverage.processes.values() if p.last is not None and (handoff.server is None or p.backend == handoff.server)]
+    if not serving or any(start <= handoff.sent + stuck_after_us and end > handoff.sent for p in serving for start, end in p.gaps):
+        return False
+    last = max(p.last or 0 for p in serving)
     return last - handoff.sent > stuck_after_us and not coverage.started_after(handoff.sent)
 
 
-def _why_unknown(timeline: Timeline, reading: Reading) -> str:
+def _why_unknown(timeline: Timeline, reading: Reading, stuck_after_us: int) -> str:
     for handoff in timeline.handoffs:
         if handoff.received is None and not any(f.service == handoff.receiver and f.attempt == handoff.attempt for f in timeline.flows):
             return _why_not_seen(handoff.receiver, handoff.sent, reading)
     open_flows = [f for f in timeline.flows if is_open(f)]
-    if open_flows:
-        return "records-lost" if any(d.slug == "rate-limited" for d in reading.diagnostics) else "log-ends"
+    if open_flows or VOLUME in timeline.seen:
+        return "log-ends"
     if timeline.answer.status == 202 or any(f.service == API and f.state == SUCCESS for f in timeline.flows):
         missing = next((s for s in (SCHEDULER, VOLUME) if not reading.coverage[s].present), None)
         return _why_not_seen(missing, timeline.end, reading) if missing else "log-ends"
     if not reading.coverage[API].present:
         return "service-log-missing"
     last = reading.coverage[API].last
-    if timeline.end is not None and last is not None and last - timeline.end > STUCK_AFTER_US:
+    if timeline.end is not None and last is not None and last - timeline.end > stuck_after_us:
         return "response-not-logged"
     return "log-ends"
 

@@ -6,7 +6,7 @@ After a refusal the replay goes on from what was observed, so that one fault giv
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 
 from ..lifecycle import (
@@ -18,6 +18,7 @@ from ..lifecycle import (
     REVERTING,
     RUNNING,
     SCHEDULER,
+    STATES,
     SUCCESS,
     VARIANTS,
     VOLUME,
@@ -58,7 +59,9 @@ class _RunReplay:
             kind = event.kind
             step = Step(self.flow.name, self.run, kind.task, kind.old or "", kind.new or "")
             if kind.level != level_of(kind.task is not None, step.new):
-                self._deviate("level-contradiction", f"{_name(step)} {step.new} was logged at {kind.level}", level_of(kind.task is not None, step.new), kind.level, event)
+                self._deviate(
+                    "level-contradiction", f"{_name(step)} {step.new} was logged at {kind.level}", level_of(kind.task is not None, step.new), kind.level, event
+                )
             after = advance(self.lifecycle, self.position, step)
             if isinstance(after, Refusal):
                 self._refused(after, step, event, events[i + 1 :])
@@ -79,12 +82,11 @@ class _RunReplay:
         if slug in ("task-out-of-order", "revert-out-of-order", "missing-transition", "revert-incomplete"):
             slug = self._refine(slug, step, missing, comes_later)
         self.excused.update(comes_later)
-        if slug == "unexpected-task":
-            self._deviate(slug, refusal.message, refusal.expected, f"{_name(step)} {step.new}", event)
-            return
         self._deviate(slug, refusal.message, refusal.expected, f"{_name(step)} {step.new}", event)
-        if slug != "repeated-transition":
-            self._settle(step)
+        if slug == "task-after-failure":  # whatever else it does belongs to the same fault
+            self.excused.update((e.kind.task, e.kind.new or "") for e in later if e.kind.task == step.task)
+        elif slug not in ("unexpected-task", "repeated-transition"):
+            self._settle(step if step.new in STATES else replace(step, new=_STANDS_FOR.get(step.old, step.old)))
 
     def _refine(self, slug: str, step: Step, missing: list, comes_later: list) -> str:
         """What the refusal is for a reader who knows the rest of the run."""
@@ -145,7 +147,9 @@ def _name(step: Step) -> str:
     return step.task or step.flow
 
 
-_ROUTES = {
+# Where a run goes on after a state that nobody knows: as if the step had been the lawful one.
+_STANDS_FOR = {PENDING: RUNNING, RUNNING: SUCCESS, REVERTING: REVERTED}
+_ROUTES: dict[str, dict[str, tuple[str, ...]]] = {
     SUCCESS: {PENDING: (RUNNING, SUCCESS), RUNNING: (SUCCESS,)},
     RUNNING: {PENDING: (RUNNING,)},
     FAILURE: {PENDING: (RUNNING, FAILURE), RUNNING: (FAILURE,)},
@@ -170,7 +174,9 @@ def replay_run(request_id: str, lifecycle: Lifecycle, span: FlowSpan, events: li
     if flow is None:
         first = events[0].where if events else span.where
         message = f"flow {span.name or 'without a name'} is no part of {lifecycle.operation}"
-        return [Deviation("unexpected-flow", request_id, message, " or ".join(f.name for f in lifecycle.flows), span.name, first)], Run(span.name, span.attempt, span.state, ())
+        return [Deviation("unexpected-flow", request_id, message, " or ".join(f.name for f in lifecycle.flows), span.name, first)], Run(
+            span.name, span.attempt, span.state, ()
+        )
     replay = _RunReplay(request_id, lifecycle, flow, 1, Position())
     if flow.name not in lifecycle.starts:
         replay.lifecycle = _standalone(lifecycle, flow)
@@ -221,7 +227,7 @@ def is_covered(timeline: Timeline, span: FlowSpan, events: list[Event], reading:
     coverage = reading.coverage.get(span.service)
     if coverage is None or coverage.first is None or not events:
         return False
-    if events[0].kind.task is None and events[0].kind.new == RUNNING:
+    if any(e.kind.task is None and e.kind.new == RUNNING for e in events[:3]):
         return True
     first = events[0]
     known = [h.sent for h in timeline.handoffs if h.receiver == span.service and h.attempt == span.attempt and h.sent is not None]
@@ -248,11 +254,21 @@ def open_end(timeline: Timeline, span: FlowSpan, run: Run, reading: Reading) -> 
     if run.state in FINAL_FLOW_STATES or run.state == PENDING:
         return None
     coverage = reading.coverage.get(span.service)
-    proof = _proof_of_end(timeline, span, coverage)
+    proof = _proof_of_end(timeline, span, coverage) or _proof_by_silence(timeline, span, run, coverage)
     if proof is None:
         return None
     where, what = proof
     return Deviation("missing-transition", timeline.request_id, f"flow {span.name} never ended in the log, but {what}", f"the end of {span.name}", None, where)
+
+
+def _proof_by_silence(timeline: Timeline, span: FlowSpan, run: Run, coverage: Coverage | None):
+    """Every task has ended, so that the flow's own end was due at once; and its process wrote on."""
+    done = all(s == SUCCESS for s in run.tasks) or (REVERTED in run.tasks and all(s in (REVERTED, PENDING) for s in run.tasks))
+    process = coverage.processes.get(span.process or "") if coverage else None
+    last = max((t.end for t in span.tasks if t.end is not None), default=None)
+    if done and process and process.last is not None and last is not None and process.last - last > GOES_ON_US:
+        return span.tasks[-1].where, "all its tasks did, and this log goes on"
+    return None
 
 
 _PROOFS = {"volume_create_api": ("request-issued", "answer"), "volume_create_manager": ("create-finished",)}

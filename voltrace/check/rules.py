@@ -12,7 +12,7 @@ from .replay import GOES_ON_US
 
 _UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _POOLS = re.compile(r"(?:host|cluster) '([^']*)'")
-_LIMIT = re.compile(r"Exceeded max scheduling attempts (\d+)")
+_LIMIT = re.compile(r"Exceeded max scheduling attempts (\d{1,9})\b")
 # The lines that name the volume that the request is about (others may name a source, a snapshot, another backend's volume).
 _NAMES_THE_VOLUME = frozenset({"task-transition", "being-created", "volume-created", "create-failed", "rescheduling"})
 
@@ -46,8 +46,8 @@ def handoffs(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome
         tasks = {t.name: t for f in senders for t in f.tasks}
         if cast.task in tasks and (cast.state == RUNNING or {cast.state, REVERTED} & set(tasks[cast.task].states)):
             continue
-        if all(f.state == RUNNING for f in senders):
-            continue  # the sender's own line may be missing: that is told where it is missed
+        if all(f.state == RUNNING or (f.state == SUCCESS and not cast.next_run) for f in senders):
+            continue  # the sender's own line is missing: that is told where it is missed
         slug = "handoff-received-twice" if cast.next_run else "handoff-before-send"
         message = f"attempt {span.attempt} of flow {span.name} began, but {cast.task} had not cast to it"
         yield Deviation(slug, timeline.request_id, message, f"{cast.task} {cast.state}", None, span.where)
@@ -96,7 +96,9 @@ def backends(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome
             backend, text = str(event.facts.get("backend")), admitted[event.attempt]
             if f"'{backend}'" not in text and "..." not in text:
                 passed = " or ".join(_POOLS.findall(text)[:5]) or None
-                yield Deviation("backend-not-admitted", timeline.request_id, f"{backend} was chosen, but had not passed the filters", passed, backend, event.where)
+                yield Deviation(
+                    "backend-not-admitted", timeline.request_id, f"{backend} was chosen, but had not passed the filters", passed, backend, event.where
+                )
 
 
 def reservations(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome: Outcome) -> Iterator[Deviation]:

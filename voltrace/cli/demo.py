@@ -34,7 +34,7 @@ def main(folder: str, samples: str = "sample_logs") -> int:
     for step in steps:
         print(f"\n$ voltrace {shlex.join(step)}", flush=True)
         status = voltrace(step)
-        if status:
+        if status > (step[0] == "check"):  # 1 of `check`: requests left the lifecycle, as stuck and lost ones of the simulation do
             print(f"demo: that ended with status {status}", file=sys.stderr)
             return status
     print(f"\nOpen this in a browser:\n{report.resolve()}")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 from .. import __version__
 from ..errors import UsageError, VoltraceError
@@ -38,6 +38,10 @@ What happened to a Cinder volume-create request, from the logs that are on disk.
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 1 deviations found, 2 could not run, 130 interrupted."""
     argv = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # Logs and file names may hold what the terminal's encoding, or any, cannot say; JSON reads such an escape, too.
+            stream.reconfigure(errors="backslashreplace")
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(_help())
         return 0 if argv else 2
@@ -47,10 +51,12 @@ def main(argv: list[str] | None = None) -> int:
     if argv[0] not in COMMANDS:
         print(f"voltrace: no command '{argv[0]}'; there are {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names from logs hold any character; a terminal may not
     command = import_module(f".{argv[0]}", __package__)
-    parser = _Parser(prog=f"voltrace {argv[0]}", description=COMMANDS[argv[0]][:1].upper() + COMMANDS[argv[0]][1:] + ".", formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = _Parser(
+        prog=f"voltrace {argv[0]}",
+        description=COMMANDS[argv[0]][:1].upper() + COMMANDS[argv[0]][1:] + ".",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     try:
         command.configure(parser)
         return _run(command, parser.parse_args(argv[1:]))

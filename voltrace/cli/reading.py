@@ -18,7 +18,7 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--year", type=_year, help="the year of stamps that carry none (default: from dates inside the log, else from the file's modification time)"
     )
-    parser.add_argument("--tz", default="UTC", help="the zone of stamps that carry none: UTC, Europe/Berlin, +08:00 (default UTC)")
+    parser.add_argument("--tz", default="UTC", help="the zone of stamps that carry none: UTC, Europe/Berlin, +08:00, or --tz=-03:30 (default UTC)")
     parser.add_argument("--where", metavar="EXPR", help="only requests for which this holds, e.g. 'outcome = failed and duration > 2s'")
     parser.add_argument(
         "--stuck-after",
@@ -76,6 +76,9 @@ def read(args: argparse.Namespace, paths: list[str] | None = None, keep_lines: b
         from ..encode import encode_timeline
 
         reading.timelines = [t for t in reading.timelines if holds(encode_timeline(t, verdicts[t.request_id]))]
+    for diagnostic in reading.diagnostics:
+        if diagnostic.slug == "unreadable-source":
+            print(f"voltrace: {diagnostic.message}", file=sys.stderr)
     if not reading.timelines:
         print("voltrace: no create request in these logs" + (" for which --where holds" if holds else ""), file=sys.stderr)
     return reading, verdicts

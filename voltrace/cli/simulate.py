@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--truth", metavar="FILE", help="with -o -: where the truth goes")
     parser.add_argument("--scenario", metavar="NAME|FILE.toml", default="devstack", help="what the cloud is and what is asked of it (default devstack)")
     parser.add_argument("--release", default="2026.2", metavar="NAME", help="whose lines are written (default 2026.2)")
-    parser.add_argument("--requests", type=int, default=20, metavar="N", help="how many requests (default 20)")
+    parser.add_argument("--requests", type=int, metavar="N", help="how many requests (default 20; 1 for a scenario of the message catalogue)")
     parser.add_argument("--arrivals", default="poisson:1", metavar="HOW", help="burst, every:SECONDS, poisson:RATE or closed:CLIENTS (default poisson:1)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed and options give the same bytes (default 0)")
     parser.add_argument("--start", default="2026-01-05T09:00:00Z", metavar="ISO", help="when the simulation begins (default 2026-01-05T09:00:00Z)")
@@ -45,8 +45,9 @@ def run(args: argparse.Namespace) -> int:
     from ..sim.cloud import scenarios
 
     if args.list:
-        for name, text in scenarios().items():
-            print(f"{name:<10} {text}")
+        known = scenarios()
+        for name, text in known.items():
+            print(f"{name:<{max(map(len, known))}} {text}")
         return 0
     if args.output is None:
         raise UsageError("say where to with -o DIR (or -o - for standard output)")

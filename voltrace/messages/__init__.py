@@ -17,6 +17,7 @@ from ..formats import RELEASES
 
 _FIELD = re.compile(r"%\((\w+)\)[-+ #0]*[\d.]*[sdrfi]")
 _WHOLE_NUMBERS = frozenset({"size_gb", "status", "attempt", "returncode", "count"})
+_NUMBER = re.compile(r"-?[0-9]{1,18}")  # longer ones, and other scripts' digits, stay text
 _SUMMARY_LEVELS = frozenset({"WARNING", "ERROR", "CRITICAL"})
 
 
@@ -79,7 +80,7 @@ class Row:
                 text = value.decode("utf-8", "replace")
                 if name.endswith("_id") and self.level in _SUMMARY_LEVELS:
                     text = text.partition(": ")[0]  # an error summary behind a wording that ends in this field
-                facts[name] = int(text) if name in _WHOLE_NUMBERS and text.lstrip("-").isdigit() else text
+                facts[name] = int(text) if name in _WHOLE_NUMBERS and _NUMBER.fullmatch(text) else text
         return facts
 
     def render(self, fields: dict) -> str:
@@ -184,7 +185,7 @@ class Catalogue:
         for item in self._results.get((task, state), ()):
             found = item.pattern.search(result)
             if found and found[1] is not None:
-                facts[item.fact] = int(found[1]) if item.fact in _WHOLE_NUMBERS and found[1].isdigit() else found[1]
+                facts[item.fact] = int(found[1]) if item.fact in _WHOLE_NUMBERS and _NUMBER.fullmatch(found[1]) else found[1]
         return facts
 
     def carries_result(self, task: str, state: str) -> bool:

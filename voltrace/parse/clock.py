@@ -6,7 +6,7 @@ import calendar
 import re
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ..errors import UsageError
@@ -15,16 +15,18 @@ from ..formats import Format
 SECOND = 1_000_000
 # A stamp that goes back by more than this within one process is a step of the clock, not an unsharp order of writing.
 STEP_US = SECOND
+# Living services write at least once a minute or two (periodic tasks, reports): a longer silence may be an outage.
+GAP_US = 300 * SECOND
 
 _MONTHS = {name: i + 1 for i, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())}
-_ACCESS_DATE = re.compile(rb"\[[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d+) \d\d:\d\d:\d\d (20\d\d)\]")
-_FULL_DATE = re.compile(rb"(20\d\d)-(\d\d)-(\d\d)[ T]\d\d:\d\d:\d\d|datetime\.datetime\((20\d\d), (\d+), (\d+),")
+_ACCESS_DATE = re.compile(rb"\[[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d{1,2}) \d\d:\d\d:\d\d (20\d\d)\]")
+_FULL_DATE = re.compile(rb"(20\d\d)-(\d\d)-(\d\d)[ T]\d\d:\d\d:\d\d|datetime\.datetime\((20\d\d), (\d{1,2}), (\d{1,2}),")
 
 
 def read_zone(name: str) -> tzinfo:
     """The zone of that name (`UTC`, `Europe/Berlin`) or offset (`+08:00`). Raises UsageError."""
     if name.upper() in ("UTC", "Z"):
-        return timezone.utc
+        return UTC
     offset = re.fullmatch(r"([+-])(\d\d):?(\d\d)", name)
     if offset:
         minutes = int(offset[2]) * 60 + int(offset[3])
@@ -62,14 +64,21 @@ def year_evidence(lines: Iterable[bytes]) -> int | None:
     return max(year for year, count in votes.items() if count * 2 >= most)
 
 
-def assumed_year(first: bytes, last: bytes, modified: float | None) -> int:
-    """The year in which a year-less log begins if its last line was written when the file was last modified (else: now)."""
-    end = datetime.fromtimestamp(modified, timezone.utc) if modified is not None else datetime.now(timezone.utc)
+def assumed_year(first: bytes, last: bytes, modified: float | None, leap: bool = False) -> int:
+    """The year in which a year-less log begins if its last line was written when the file was last modified (else: now).
+
+    ``leap``: the log has a 29 February, so that an older year is meant if this one has none.
+    """
+    end = datetime.fromtimestamp(modified, UTC) if modified is not None else datetime.now(UTC)
     tail, head = _month_day(last), _month_day(first)
     year = end.year
     if tail and tail > ((end + timedelta(days=1)).month, (end + timedelta(days=1)).day) and tail != (2, 29):
         year -= 1
-    return year - 1 if head and tail and head > tail else year
+    year = year - 1 if head and tail and head > tail else year
+    behind = 1 if head and head > (2, 29) else 0  # the log begins in the year before its 29 February
+    while leap and not calendar.isleap(year + behind):
+        year -= 1
+    return year
 
 
 def _month_day(line: bytes) -> tuple[int, int] | None:
@@ -78,15 +87,17 @@ def _month_day(line: bytes) -> tuple[int, int] | None:
 
 
 class StampReader:
-    """Reads the stamps of one source, in order. A step from December to January moves a year-less clock on.
+    """Reads the stamps of one source, in order. A step from December to January moves a year-less clock on, and so does one
+    back by more than half a year (nothing was written around the turn); a record of the old year may still be written late.
 
     ``read(stamp)`` gives microseconds since the epoch, UTC, or None for a stamp that is no date.
     """
 
-    def __init__(self, fmt: Format, year: int | None = None, zone: tzinfo = timezone.utc) -> None:
+    def __init__(self, fmt: Format, year: int | None = None, zone: tzinfo = UTC) -> None:
         self._zone = zone
         self._year = year or 1970
         self._month = 0
+        self._turned = False
         self._cache: dict[bytes, int | None] = {}
         self.read = {"short": self._month_whole, "short-precise": self._month_fraction, "short-unix": self._unix}.get(fmt.name, self._iso)
         if fmt.name in ("short-full", "with-unit"):
@@ -98,23 +109,28 @@ class StampReader:
         month = _MONTHS.get(text[:3])
         if month is None:
             return None
-        year = self._year
-        if month == 1 and self._month == 12:
-            year = self._year = self._year + 1
-            self._cache.clear()
-        elif month == 12 and self._month == 1:  # a record of the old year that was written late
-            return self._local(year - 1, month, text)
-        self._month = month
-        return self._local(year, month, text)
+        if month != self._month:
+            late = self._month and month - self._month > 6 and (self._turned or text[:6] == b"Dec 31")
+            if late:
+                return self._local(self._year - 1, month, text)
+            if self._month - month > 6:
+                self._year += 1
+                self._turned = True
+            self._month = month
+            self._cache.clear()  # it may hold the same day of the year before
+        return self._local(self._year, month, text)
 
     def _local(self, year: int, month: int, text: bytes) -> int | None:
+        if month == 2 and text[4:6] == b"29" and not calendar.isleap(year):  # of a year that was told wrong: no line is lost for that
+            before = self._local(year, month, b"Feb 28" + text[6:])
+            return None if before is None else before + 24 * 3600 * SECOND
         try:
             return self._instant(datetime(year, month, int(text[4:6]), int(text[7:9]), int(text[10:12]), min(59, int(text[13:15]))))
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
 
     def _instant(self, moment: datetime) -> int:
-        if self._zone is timezone.utc:
+        if self._zone is UTC:
             return calendar.timegm(moment.timetuple()) * SECOND
         return int(moment.replace(tzinfo=self._zone).timestamp()) * SECOND
 
@@ -145,8 +161,8 @@ class StampReader:
 
     def _oslo_second(self, text: bytes) -> int | None:
         try:
-            return self._instant(datetime.fromisoformat(text.decode()))
-        except ValueError:
+            return self._instant(datetime.fromisoformat(_no_leap_second(text).decode()))
+        except (ValueError, OverflowError):
             return None
 
     def _full(self, stamp: bytes) -> int | None:
@@ -154,14 +170,15 @@ class StampReader:
 
     def _full_second(self, text: bytes) -> int | None:
         zone = text[24:].decode()
+        moment_text = _no_leap_second(text[4:23]).decode()
         try:
-            moment = datetime.fromisoformat(text[4:23].decode())
+            moment = datetime.fromisoformat(moment_text)
             if zone in ("UTC", "GMT"):
                 return calendar.timegm(moment.timetuple()) * SECOND
             if zone[:1] in "+-":
-                return _read_iso(f"{text[4:23].decode()}{zone if len(zone) > 3 else zone + '00'}".encode())
+                return _read_iso(f"{moment_text}{zone if len(zone) > 3 else zone + '00'}".encode())
             return self._instant(moment)  # other zone names are ambiguous: the zone that the user gave holds
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
 
     def _unix(self, stamp: bytes) -> int | None:
@@ -171,9 +188,14 @@ class StampReader:
 
 def _read_iso(text: bytes) -> int | None:
     try:
-        moment = datetime.fromisoformat(text.decode())
-    except ValueError:
+        moment = datetime.fromisoformat(_no_leap_second(text).decode())
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return calendar.timegm(moment.utctimetuple()) * SECOND + moment.microsecond
+    except (ValueError, OverflowError):  # no date, or one that its zone puts before the year 1 or after 9999
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return calendar.timegm(moment.utctimetuple()) * SECOND + moment.microsecond
+
+
+def _no_leap_second(text: bytes) -> bytes:
+    """The stamp with second 59 for the 60 of a leap second, which Python's dates do not have."""
+    return text[:17] + b"59" + text[19:] if text[17:19] == b"60" else text

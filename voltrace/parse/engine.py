@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timezone, tzinfo
-from itertools import chain
+from datetime import UTC, tzinfo
+from itertools import chain, islice
 
 from ..errors import SourceError
-from ..lifecycle import API, SERVICES, VOLUME_CREATE
-from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, Process, Reading, Timeline
+from ..lifecycle import SERVICES, VOLUME_CREATE
+from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, Reading, Timeline
 from .clock import StampReader, assumed_year, year_evidence
-from .framing import Framing, detect
-from .order import RESCHEDULE_PARAMETERS, Raw, causal_order, drop_copies, merge_sources
+from .framing import Framing, detect, split_suffix
+from .order import Raw, causal_order, drop_copies, merge_sources
 from .repair import read_elided
-from .scan import NO_REQUEST, Access, Scan, SourceScanner
-from .sources import READ_ERRORS, Block, Source, blocks, find_sources, read_head, read_tail
+from .scan import SourceScanner, clean
+from .sources import READ_ERRORS, Block, Source, blocks, find_sources, read_tail
+from .tables import NO_REQUEST, Access, Scan, Seen
 from .timeline import TimelineBuilder
 
 SERVICE_STARTED, VOLUME_CLEANED = "service-starting", "cleaning-volume"
 _PLACES = 20
+_BLOCKS_TO_DETECT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +30,21 @@ class ReadOptions:
     """How to read: the year of year-less stamps (None: find out), the zone of zone-less ones, and whether to keep where lines lie."""
 
     year: int | None = None
-    zone: tzinfo = timezone.utc
+    zone: tzinfo = UTC
     keep_lines: bool = False
 
 
 def read(paths: list[str], options: ReadOptions = ReadOptions(), progress: Callable[[str, int], None] | None = None) -> Reading:
     """Read all logs under these paths. ``progress`` is called with a source's name and the bytes read of it.
 
-    Raises UsageError for a path that is not there, SourceError if no source could be read as a log. A source that cannot be
-    read among others that can is a diagnostic.
+    Raises UsageError if no path is there, SourceError if no source could be read as a log. A path that is not there, or a
+    source that cannot be read, among others that can is a diagnostic.
     """
     scan = Scan(options.keep_lines)
     layouts: list[str] = []
-    bad: list[Diagnostic] = []
-    for source in find_sources(paths):
+    sources, nowhere = find_sources(paths)
+    bad = [Diagnostic("unreadable-source", str(error), Location(path, 1)) for path, error in nowhere]
+    for source in sources:
         problem = _read_source(scan, layouts, source, options, progress)
         if problem:
             bad.append(Diagnostic("unreadable-source", f"{source.name}: {problem}", Location(source.name, 1)))
@@ -53,40 +56,49 @@ def read(paths: list[str], options: ReadOptions = ReadOptions(), progress: Calla
 
 
 def _read_source(scan: Scan, layouts: list[str], source: Source, options: ReadOptions, progress) -> str | None:
-    """Read one source into the scan; a sentence if it could not be read."""
+    """Read one source into the scan; a sentence if it could not be read, or not to its end."""
+    scanner: SourceScanner | None = None
     try:
         with source.open() as stream:
             pending = blocks(stream)
-            first = next(pending, None)
-            if first is None:
+            framing, head = None, []
+            for block in islice(pending, _BLOCKS_TO_DETECT):
+                head.append(block)
+                framing = detect(block.data)
+                if framing is not None:
+                    break
+            if not head:
                 return "is empty" if source.named else None
-            framing = detect(first.data)
             if framing is None:
                 return "is no log: none of its first lines has the prefix of journalctl's short formats or of oslo.log" if source.named else None
-            scanner = SourceScanner(scan, source.name, framing, _stamps(scan, source, framing, first, options))
+            scanner = SourceScanner(scan, source.name, framing, _stamps(scan, source, framing, head[-1], options))
             layouts.append(framing.format.layout)
-            for block in chain([first], pending):
+            for block in chain(head, pending):
                 scanner.feed(block)
                 if progress:
                     progress(source.name, len(block.data))
-            scanner.finish()
     except READ_ERRORS as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        if len(layouts) < len(scan.sources):
-            layouts.append("devstack")
-        return f"could not be read: {reason.lower() if reason else type(error).__name__}"
+        return f"could not be read{' to its end' if scanner else ''}: {reason[:1].lower() + reason[1:] if reason else type(error).__name__}"
+    finally:
+        if scanner is not None:
+            scanner.finish()
     return None
 
 
 def _stamps(scan: Scan, source: Source, framing: Framing, first: Block, options: ReadOptions) -> StampReader:
     year = options.year
     if year is None and not framing.format.has_year:
-        lines = [m[m.find(framing.format.pattern.search(m)["stamp"]) :] for m in first.data.split(b"\n")[:5000] if framing.format.pattern.search(m)]
+        found = ((line, framing.format.pattern.search(line)) for line in map(clean, first.data.split(b"\n")[:5000]))
+        lines = [line[match.start("stamp") :] for line, match in found if match]
         year = year_evidence(lines)
         if year is None:
-            tail = [line for line in read_tail(source).split(b"\n") if framing.format.pattern.match(line)]
-            year = assumed_year(lines[0], (tail or lines)[-1], source.modified())
-            scan.note("year-assumed", f"the stamps carry no year, and no line tells it: {year} was taken from the file's modification time", Location(source.name, 1))
+            tail = [line for line in map(clean, read_tail(source).split(b"\n")) if framing.format.pattern.match(line)]
+            leap = any(line.startswith(b"Feb 29") for line in chain(lines, tail))
+            year = assumed_year((lines or [b""])[0], (tail or lines or [b""])[-1], source.modified(), leap)
+            scan.note(
+                "year-assumed", f"the stamps carry no year, and no line tells it: {year} was taken from the file's modification time", Location(source.name, 1)
+            )
     return StampReader(framing.format, year, options.zone)
 
 
@@ -104,20 +116,23 @@ def assemble(scan: Scan, layouts: list[str]) -> Reading:
     _cover(scan, by_request.pop(NO_REQUEST, []), reading.coverage)
     names = [p.name for p in scan.processes]
     accesses = _join_accesses(scan, by_request)
-    seen = _seen_by_request(scan)
     overlapping: tuple[str, ...] | None = None
     by_id: dict[str, list[Diagnostic]] = defaultdict(list)
     for diagnostic in scan.diagnostics:
         if diagnostic.request_id:
             by_id[diagnostic.request_id].append(diagnostic)
     for request, request_id in enumerate(scan.requests):
-        timeline, copies = _build(scan, layouts, request, request_id, by_request.get(request, []), names, accesses.get(request), seen.get(request, {}), by_id[request_id])
+        timeline, copies = _build(
+            scan, layouts, request, request_id, by_request.get(request, []), names, accesses.get(request), scan.seen.get(request, {}), by_id[request_id]
+        )
         _serve_backends(scan, timeline, reading.coverage)
         overlapping = overlapping or copies
         reading.timelines.append(timeline)
     reading.timelines.sort(key=lambda t: (t.start if t.start is not None else -1, t.request_id))
     if overlapping:
-        reading.diagnostics.append(Diagnostic("overlapping-sources", f"the same records are in {' and '.join(overlapping)}: each was counted once"))
+        reading.diagnostics.append(
+            Diagnostic("overlapping-sources", f"the same records are in {' and '.join(overlapping)}: each was counted once", Location(overlapping[0], 1))
+        )
     _diagnose(scan, reading)
     return reading
 
@@ -142,12 +157,13 @@ def _cover(scan: Scan, rows: list[int], coverage: dict[str, Coverage]) -> None:
         kind = scan.kinds[scan.events.kind[row]]
         process = scan.processes[scan.events.process[row]]
         if process.service in coverage:
-            _learn_restart(coverage[process.service], kind.row, scan.events.at[row], process.host, scan.events.facts[row] or {})
+            where = Location(scan.sources[scan.events.source[row]], scan.events.line[row])
+            _learn_restart(coverage[process.service], kind.row, scan.events.at[row], process.host, where, scan.events.facts[row] or {})
 
 
-def _learn_restart(service: Coverage, row: str, at: int, host: str | None, facts: dict) -> None:
+def _learn_restart(service: Coverage, row: str, at: int, host: str | None, where: Location | None, facts: dict) -> None:
     if row == SERVICE_STARTED:
-        service.starts.append((at, host))
+        service.starts.append((at, host, where))
     elif row == VOLUME_CLEANED and facts.get("volume_id"):
         service.cleaned.setdefault(facts["volume_id"], at)
 
@@ -162,17 +178,10 @@ def _serve_backends(scan: Scan, timeline: Timeline, coverage: dict[str, Coverage
         for event in timeline.events:
             if event.kind.row in (SERVICE_STARTED, VOLUME_CLEANED) and event.service in coverage and event.at is not None:
                 process = coverage[event.service].processes.get(event.process or "")
-                _learn_restart(coverage[event.service], event.kind.row, event.at, process.host if process else None, event.facts)
+                _learn_restart(coverage[event.service], event.kind.row, event.at, process.host if process else None, event.where, event.facts)
 
 
-def _seen_by_request(scan: Scan) -> dict[int, dict[int, list]]:
-    seen: dict[int, dict[int, list]] = defaultdict(dict)
-    for (request, process), span in scan.seen.items():
-        seen[request][process] = span
-    return seen
-
-
-def _build(scan: Scan, layouts, request: int, request_id: str, rows: list[int], names, access, seen: dict[int, list], noted: list[Diagnostic]):
+def _build(scan: Scan, layouts, request: int, request_id: str, rows: list[int], names, access, seen: dict[tuple[int, int], Seen], noted: list[Diagnostic]):
     info = scan.info[request]
     builder = TimelineBuilder(request_id, scan.sources, names)
     raws = [_raw(scan, row) for row in rows]
@@ -184,19 +193,20 @@ def _build(scan: Scan, layouts, request: int, request_id: str, rows: list[int], 
     for raw in ordered:
         elided = None
         if raw.kind.row == "unmatched":
-            elided = read_elided(scan.catalogue, raw.kind.level, raw.facts["logger"], raw.facts["text"], layouts[raw.source])
+            layout = layouts[raw.source]
+            elided = read_elided(scan.catalogue, raw.kind.level, raw.facts["logger"], raw.facts["text"], layout)
+            if elided is None and raw.kind.level == "DEBUG" and split_suffix(raw.facts["text"], layout)[1] is None:
+                where = Location(scan.sources[raw.source], raw.line)
+                builder.diagnostics.append(Diagnostic("torn-record", "this record breaks off: its end is missing", where, request_id))
         builder.add(raw, elided)
     builder.diagnostics += noted
     stepped = request in scan.stepped
     spans: dict[str, tuple[int | None, int | None]] = {}
-    for process, (first, last, _) in seen.items():
-        service = scan.processes[process].service
-        before = spans.get(service)
-        spans[service] = (first, last) if before is None else (min(before[0], first), max(before[1], last))
-    starts, ends = [s[0] for s in spans.values()], [s[1] for s in spans.values()]
-    start, end = min(starts, default=None), max(ends, default=None)
-    if stepped and ordered:
-        start, end = ordered[0].at, ordered[-1].at
+    for service in {scan.processes[process].service for process, _ in seen}:
+        own = [(scan.resolution[source], span) for (process, source), span in seen.items() if scan.processes[process].service == service]
+        spans[service] = _edges(own, stepped)
+    every = [(scan.resolution[source], span) for (_, source), span in seen.items()]
+    start, end = _edges(every, stepped) if every else (None, None)
     timeline = builder.build(
         access=access,
         global_request_id=info.global_request_id,
@@ -210,6 +220,20 @@ def _build(scan: Scan, layouts, request: int, request_id: str, rows: list[int], 
     )
     copies = tuple(sorted({scan.sources[scan.events.source[row]] for row in rows}))[:4] if copied else None
     return timeline, copies
+
+
+def _edges(seen: list[tuple[int, Seen]], stepped: bool) -> tuple[int, int]:
+    """First and last instant of these lines, each with the resolution of its stamps. Of copies of one record the finest stamp counts.
+
+    Where the clock stepped, first and last are those of the file, not of the clock.
+    """
+    if stepped:
+        return min(s.begun for _, s in seen)[1], max(s.ended for _, s in seen)[1]
+    earliest = min(s.first + r for r, s in seen)
+    start = min((r, s.first) for r, s in seen if s.first < earliest)[1]
+    latest = max(s.last for _, s in seen)
+    end = max((-r, s.last) for r, s in seen if s.last + max(r, 1) > latest or any(s.last // q == latest // q for q, _ in seen))[1]
+    return start, end
 
 
 def _raw(scan: Scan, row: int) -> Raw:
@@ -258,7 +282,11 @@ def _answer_facts(scan: Scan, rows: Iterable[int]) -> dict:
 
 
 def _same_path(url: str | None, path: str) -> bool:
-    return url is None or url.partition("?")[0].endswith(path.partition("?")[0]) or path.partition("?")[0].endswith(url.partition("://")[2].partition("/")[2] or url)
+    return (
+        url is None
+        or url.partition("?")[0].endswith(path.partition("?")[0])
+        or path.partition("?")[0].endswith(url.partition("://")[2].partition("/")[2] or url)
+    )
 
 
 def _diagnose(scan: Scan, reading: Reading) -> None:
@@ -268,16 +296,22 @@ def _diagnose(scan: Scan, reading: Reading) -> None:
         reading.diagnostics += [d for d in timeline.diagnostics if d.message + str(d.where) not in known]
     unrecognised = [where for timeline in creates for where in timeline.unrecognised]
     reading.unrecognised = scan.noise + len(unrecognised)
-    reading.diagnostics += [Diagnostic("unrecognised-line", "a line of a create request that is of no kind in the message catalogue", where) for where in unrecognised[:_PLACES]]
+    reading.diagnostics += [
+        Diagnostic("unrecognised-line", "a line of a create request that is of no kind in the message catalogue", where) for where in unrecognised[:_PLACES]
+    ]
     for service in SERVICES:
         cover = reading.coverage[service]
         if not cover.present and creates:
-            reading.diagnostics.append(Diagnostic("service-log-missing", f"no line of the {service} service is in these logs"))
+            reading.diagnostics.append(Diagnostic("service-log-missing", f"no line of the {service} service is in these logs", Location(reading.sources[0], 1)))
         elif cover.present and not cover.debug and creates:
-            reading.diagnostics.append(Diagnostic("level-too-high", f"the {service} service's log has no DEBUG lines: its flows and tasks cannot be seen"))
-        for at, _ in cover.starts:
+            reading.diagnostics.append(
+                Diagnostic(
+                    "level-too-high", f"the {service} service's log has no DEBUG lines: its flows and tasks cannot be seen", Location(reading.sources[0], 1)
+                )
+            )
+        for at, _, where in cover.starts:
             if cover.first is not None and at > cover.first:
-                reading.diagnostics.append(Diagnostic("service-restarted", f"the {service} service was started again while the log went on"))
+                reading.diagnostics.append(Diagnostic("service-restarted", f"the {service} service was started again while the log went on", where))
 
 
 def fetch_lines(timeline: Timeline, sources: list[str], limit: int | None = None) -> list[tuple[Location, str]]:
@@ -299,6 +333,3 @@ def fetch_lines(timeline: Timeline, sources: list[str], limit: int | None = None
         except READ_ERRORS:
             continue
     return [found[i] for i in sorted(found)]
-
-
-__all__ = ["API", "Process", "RESCHEDULE_PARAMETERS", "ReadOptions", "assemble", "fetch_lines", "read", "read_head"]

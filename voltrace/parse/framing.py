@@ -7,20 +7,21 @@ from dataclasses import dataclass
 
 from ..formats import ESCAPE, FORMATS, Format
 
-# A record's body: level, logger and the context in brackets.
-HEAD = re.compile(rb"(DEBUG|INFO|WARNING|ERROR|CRITICAL|TRACE|AUDIT) ([\w.<>-]+) \[([^\]]{0,400})\](?: |$)")
+# A record's body: level, logger and the context in brackets. A name in it may hold a bracket, but none before a blank.
+HEAD = re.compile(rb"(DEBUG|INFO|WARNING|ERROR|CRITICAL|TRACE|AUDIT) ([\w.<>-]+) \[([^\]]{0,400}(?:\](?! |$)[^\]]{0,400}){0,9})\](?: |$)")
 # A traceback's line: level and logger, no bracket. The level is ERROR whatever the record's own.
 TRACEBACK = re.compile(rb"ERROR ([\w.]+)(?: |$)")
 # uWSGI's access line: no level, no request id. Groups: pid, date, method, path, msecs, status.
 ACCESS = re.compile(
-    rb"\[pid: (\d+)\|app: [^|]*\|req: [^\]]*\] \S* ?\S* ?\([^)]*\) \{[^}]*\} \[([^\]]+)\] (\S+) (\S+) => generated \d+ bytes in (\d+) msecs \(HTTP/[\d.]+ (\d+)\)"
+    rb"\[pid: (\d{1,10})\|app: [^|]{0,100}\|req: [^\]]{0,100}\] [^({]{0,300}\([^)]{0,300}\) \{[^}]{0,100}\} \[([^\]]{1,100})\] "
+    rb"(\S+) (\S+) => generated \d+ bytes in (\d{1,18}) msecs \(HTTP/[\d.]+ (\d{3})\)"
 )
 # Lines that journalctl itself writes between records.
 JOURNAL_NOTE = re.compile(rb"-- (?:Logs begin|Journal begins|Boot |Reboot|No entries|cursor:)|^$")
-SUPPRESSED = re.compile(rb"Suppressed (\d+) messages from")
+SUPPRESSED = re.compile(rb"Suppressed (\d{1,18}) messages from")
 # DevStack's debug suffix, with and without the pid, and oslo.log's.
-_DEVSTACK_SUFFIX = re.compile(rb" ?\{\{(?:\(pid=(\d+)\) ?)?(\S+) (\S+?):(\d+)(?:\}\}|$)")
-_OSLO_SUFFIX = re.compile(rb" (\S+) (\S+\.pyc?):(\d+)$")
+_DEVSTACK_SUFFIX = re.compile(rb" ?\{\{(?:\(pid=(\d{1,10})\) ?)?(\S+) (\S+?):(\d{1,10})(?:\}\}|$)")
+_OSLO_SUFFIX = re.compile(rb" (\S+) (\S+\.pyc?):(\d{1,10})$")
 _BAR = re.compile(rb"\s\|(?=\s|$)")
 
 

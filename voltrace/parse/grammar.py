@@ -122,7 +122,7 @@ def read_summary(text: str) -> dict:
 
 
 _KEYS = ("name", "size", "snapshot_id", "source_volid", "imageRef", "backup_id", "volume_type", "availability_zone", "image_id")
-_KEY_VALUE = re.compile(r"""u?(['"])(%s)\1: (?:u?'((?:[^'\\]|\\.)*)'|u?"((?:[^"\\]|\\.)*)"|(-?\d+)|(None|null))""" % "|".join(_KEYS))
+_KEY_VALUE = re.compile(r"""u?(['"])(NAME)\1: (?:u?'((?:[^'\\]|\\.)*)'|u?"((?:[^"\\]|\\.)*)"|(-?[0-9]{1,18})\b|(None|null))""".replace("NAME", "|".join(_KEYS)))
 
 
 def read_body(text: str) -> dict:

@@ -56,13 +56,16 @@ def _is_remnant(row: Row, text: str) -> bool:
     return first.endswith(" ") and text.startswith("[") and len(row.literals) == 2 and not row.literals[1]
 
 
-def supply(position: Position, damaged: Damaged, level: str, row_task: str | None, lifecycle: Lifecycle = VOLUME_CREATE, flows: tuple[str, ...] = ()) -> tuple[Kind, Step] | str:
+def supply(
+    position: Position, damaged: Damaged, level: str, row_task: str | None, lifecycle: Lifecycle = VOLUME_CREATE, flows: tuple[str, ...] = ()
+) -> tuple[Kind, Step] | str:
     """The one step that the lifecycle allows here and that what is left of the line fits; else a sentence why there is none.
 
     ``row_task`` is the class name that the uuid is already known to belong to. ``flows`` limits the flows that may have written it.
     """
     name = damaged.name or ""
-    task = row_task or name.partition(";")[0].rpartition(".")[2] or None
+    flow = name if damaged.what == "flow" or lifecycle.flow(name) else None
+    task = row_task or (None if flow else name.partition(";")[0].rpartition(".")[2]) or None
     fitting = []
     for step in enabled(lifecycle, position):
         if flows and step.flow not in flows:
@@ -71,7 +74,7 @@ def supply(position: Position, damaged: Damaged, level: str, row_task: str | Non
             continue
         if task and step.task != task:
             continue
-        if damaged.what == "flow" and name and step.flow != name:
+        if flow and (step.task is not None or step.flow != flow):
             continue
         if damaged.old and step.old != damaged.old:
             continue
@@ -85,7 +88,11 @@ def supply(position: Position, damaged: Damaged, level: str, row_task: str | Non
             continue
         fitting.append(step)
     if len(fitting) != 1:
-        return "no step of the lifecycle fits what is left of the line here" if not fitting else f"{len(fitting)} steps of the lifecycle fit what is left of the line"
+        return (
+            "no step of the lifecycle fits what is left of the line here"
+            if not fitting
+            else f"{len(fitting)} steps of the lifecycle fit what is left of the line"
+        )
     step = fitting[0]
     row = "task-transition" if step.task else "flow-transition"
     return Kind(row, None if step.task else step.flow, step.task, step.old, step.new, level), step

@@ -17,8 +17,11 @@ _PLACES = {task.name: i for flow in VOLUME_CREATE.flows for i, task in enumerate
 
 
 def bounds(start: int | None, end: int | None, start_resolution: int, end_resolution: int, stepped: bool = False) -> Bounds | None:
-    """What a duration between two stamps can truly have been: each stamp stands for [stamp, stamp + resolution)."""
-    if start is None or end is None or stepped:
+    """What a duration between two stamps can truly have been: each stamp stands for [stamp, stamp + resolution).
+
+    None if nothing can be said: a stamp is missing, the clock stepped, or the clocks of two hosts differ so that it would be negative.
+    """
+    if start is None or end is None or stepped or end - start + end_resolution <= 0:
         return None
     between = end - start
     return max(0, between - (start_resolution - 1)), max(0, between + (end_resolution - 1))
@@ -93,7 +96,9 @@ class FlowRun:
     def span(self, process: str) -> FlowSpan:
         e = self.extent
         tasks = tuple(t.span() for t in self.tasks.values())
-        return FlowSpan(self.service, self.flow, self.uuid, self.attempt, self.state, e.start, e.end, e.bounds(), self.inferred, tasks, self.where, process, self.late)
+        return FlowSpan(
+            self.service, self.flow, self.uuid, self.attempt, self.state, e.start, e.end, e.bounds(), self.inferred, tasks, self.where, process, self.late
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +139,9 @@ class Runs:
         """A flow entered a state: the run it is of."""
         run = self._by_uuid.get(raw.uuid or "")
         if run is None:
-            run = self._unnamed(kind) or self._begin(kind.flow or "", raw, where, late=kind.old != PENDING)
-            run.uuid = raw.uuid
+            run = self._unnamed(kind, raw) or self._begin(kind.flow or "", raw, where, late=kind.old != PENDING)
             if raw.uuid:
+                run.uuid = raw.uuid
                 self._by_uuid[raw.uuid] = run
         if kind.new == RUNNING and run.extent.start is None:
             run.extent.begin(raw, epoch)
@@ -149,7 +154,7 @@ class Runs:
     def task_step(self, raw: Raw, kind: Kind, where: Location, epoch: int, inferred: bool) -> FlowRun:
         """A task entered a state: the run it is of."""
         name, new = kind.task or "", kind.new or ""
-        known = self._tasks.get(raw.uuid or "")
+        known = self._tasks.get(raw.uuid or "") or self._without_uuid(name, kind, raw)
         if known is None:
             run = self._run_of(name, kind, raw, where)
             task = run.tasks.get(name)
@@ -171,10 +176,23 @@ class Runs:
         run.entered.setdefault((name, new), (raw.at, raw.resolution_us, where))
         return run
 
+    def _without_uuid(self, name: str, kind: Kind, raw: Raw) -> tuple[FlowRun, TaskRun] | None:
+        """The task that a line with a new uuid goes on with, if its earlier lines had lost theirs."""
+        for run in reversed(self.all):
+            task = run.tasks.get(name)
+            if raw.uuid and task is not None and task.uuid is None and run.is_open and task.states[-1:] == [kind.old]:
+                task.uuid = raw.uuid
+                self._tasks[raw.uuid] = (run, task)
+                return run, task
+        return None
+
     # -- which run ---------------------------------------------------------------------------------------------------
 
-    def _unnamed(self, kind: Kind) -> FlowRun | None:
-        """The open run whose flow's own lines have not been seen, if this line may be one of them."""
+    def _unnamed(self, kind: Kind, raw: Raw) -> FlowRun | None:
+        """The open run whose flow's own lines have not been seen, or any open one if the uuid is lost, if this line may be one of its."""
+        if not raw.uuid and kind.old != PENDING:
+            open_runs = [r for r in self.all if r.flow == kind.flow and r.state == kind.old and r.is_open]
+            return next((r for r in reversed(open_runs) if r.process == raw.process), open_runs[-1] if open_runs else None)
         fitting = [r for r in self.all if r.flow == kind.flow and r.uuid is None and r.is_open]
         if kind.old == PENDING:  # the flow's first line may stand behind its first task's
             fitting = [r for r in fitting if r.state == PENDING and _began_here(r)]
@@ -184,7 +202,15 @@ class Runs:
         """The run of a task whose uuid is new."""
         last = self.all[-1] if self.all else None
         place, flow = _PLACES.get(name), _FLOWS.get(name)
-        if last is not None and last.process == raw.process and last.state == RUNNING and not last.failed and flow is not None and last.flow == flow.name and len(last.tasks) == place:
+        if (
+            last is not None
+            and last.process == raw.process
+            and last.state == RUNNING
+            and not last.failed
+            and flow is not None
+            and last.flow == flow.name
+            and len(last.tasks) == place
+        ):
             return last
         if flow is None:
             fitting = [r for r in self.all if r.service == raw.service and r.state == RUNNING]
@@ -197,17 +223,22 @@ class Runs:
                 return begun[-1]
         lacking = [r for r in here if name not in r.tasks]
         if kind.old not in (PENDING, RUNNING):  # a revert: of a run that failed, or of one that began before the log did
-            reverted = [r for r in lacking if r.failed or r.extent.start is None]
+            reverted = [r for r in lacking if r.failed or r.extent.start is None] or [r for r in lacking if not self._follows_unseen(r)]
             return reverted[-1] if reverted else self._begin(flow.name, raw, where, late=True)
         lawful = [r for r in lacking if not r.failed and len(r.tasks) == place]
         if lawful:
             return lawful[-1]
-        begins = kind.old == PENDING and (place == 0 or raw.process in self._announced)
-        if kind.old == PENDING and not begins:
-            unlawful = [r for r in lacking if not r.failed] or [r for r in here if r.extent.start is not None]
+        begins = raw.process in self._announced or (kind.old == PENDING and place == 0)
+        if not begins:  # lines in between may be lost
+            unlawful = [r for r in lacking if not r.failed] or ([r for r in here if r.extent.start is not None] if kind.old == PENDING else [])
             if unlawful:
                 return unlawful[-1]
         return self._begin(flow.name, raw, where, late=not begins)
+
+    def _follows_unseen(self, run: FlowRun) -> bool:
+        """Whether an earlier run of this flow may be at work of which the log shows nothing yet."""
+        before = any(r.flow == run.flow and r.attempt == run.attempt - 1 for r in self.all)
+        return run.service == VOLUME and not (run.announced and (run.attempt == 1 or before))
 
     # -- attempts ----------------------------------------------------------------------------------------------------
 
@@ -220,7 +251,9 @@ class Runs:
         if announced:
             run.announced, run.backend = announced.attempt is not None, announced.backend
             run.first_at, run.first_resolution = announced.at, announced.resolution_us
-        if announced and announced.attempt:
+        if run.service == API:
+            run.attempt = 1  # a group's API flow runs once a volume, and all of them are the first attempt
+        elif announced and announced.attempt:
             run.attempt = announced.attempt
             self._count_back(run.attempt)
         elif late and any(r.extent.start is not None and r.is_open for r in others):

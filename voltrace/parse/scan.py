@@ -8,133 +8,23 @@ context) is looked up whole in a table, so that it is taken apart once, not once
 from __future__ import annotations
 
 from array import array
-from collections import Counter
-from dataclasses import dataclass
 
 from ..formats import ESCAPE, Context, read_context, service_of
-from ..messages import Catalogue, Row, catalogue
-from ..trace import Diagnostic, EventTable, Kind, Location, Process
-from .clock import STEP_US, StampReader
+from ..trace import Kind, Location, Process
+from .clock import GAP_US, STEP_US, StampReader
 from .framing import ACCESS, HEAD, JOURNAL_NOTE, SUPPRESSED, TRACEBACK, Framing, Suffix, cut_bars, split_suffix
 from .grammar import read_exception
 from .sources import Block
+from .tables import NO_REQUEST, Access, Header, Interrupted, Open, Scan, Seen
 
-NO_REQUEST = -1
 _INTO, _FROM, _RESULT = b") transitioned into state '", b"' from state '", b" with result '"
 _DEBUG_END = (b"}}", b"}} ")
+_BOM = b"\xef\xbb\xbf"
 _MANY_HEADERS = 200_000
-_MOST_DIAGNOSTICS = 200
 _MOST_CONTINUED = 1 << 16
 _MOST_UNMATCHED = 100
-
-
-class Header:
-    """What stands between a line's stamp and its message, taken apart once; and the first and last instants of its lines."""
-
-    __slots__ = ("request", "process", "level", "logger", "rows", "debug", "first", "last", "count")
-
-    def __init__(self, request: int, process: int, level: str, logger: str, rows: tuple[Row, ...]) -> None:
-        self.request, self.process, self.level, self.logger, self.rows = request, process, level, logger, rows
-        self.debug = level == "DEBUG"
-        self.first: int | None = None
-        self.last: int | None = None
-        self.count = 0
-
-
-@dataclass(slots=True)
-class Access:
-    """A line of the web server: who answered what, when; no request id."""
-
-    at: int
-    process: int
-    pid: int
-    method: str
-    path: str
-    status: int
-    source: int
-    line: int
-    pending: tuple[int, ...]
-
-
-@dataclass(slots=True)
-class RequestInfo:
-    """What the brackets say of a request. The API's bracket names the user, the others' do not."""
-
-    global_request_id: str | None = None
-    project: str | None = None
-    user: str | None = None
-    from_api: bool = False
-
-
-@dataclass(slots=True)
-class Open:
-    """A record that goes on in the next lines of its process."""
-
-    event: int
-    header: Header
-    text: list[bytes]
-    size: int = 0
-
-
-class Scan:
-    """Everything read so far: the event table, and the tables that its indices point into."""
-
-    def __init__(self, keep_lines: bool = False) -> None:
-        self.catalogue: Catalogue = catalogue()
-        self.events = EventTable()
-        self.kinds: list[Kind] = []
-        self._kind_index: dict[Kind, int] = {}
-        self.requests: list[str] = []
-        self._request_index: dict[str, int] = {}
-        self.info: list[RequestInfo] = []
-        self.processes: list[Process] = []
-        self._process_index: dict[tuple, int] = {}
-        self.votes: list[Counter[str]] = []
-        self.debug: list[bool] = []
-        self.sources: list[str] = []
-        self.resolution: list[int] = []
-        self.seen: dict[tuple[int, int], list] = {}
-        self.accesses: list[Access] = []
-        self.unmatched: Counter[int] = Counter()
-        self.diagnostics: list[Diagnostic] = []
-        self.stepped: set[int] = set()
-        self.lines = 0
-        self.noise = 0
-        self.kept: dict[int, tuple[array, array, array, array]] | None = {} if keep_lines else None
-
-    def kind(self, kind: Kind) -> int:
-        index = self._kind_index.get(kind)
-        if index is None:
-            index = self._kind_index[kind] = len(self.kinds)
-            self.kinds.append(kind)
-        return index
-
-    def request(self, request_id: str) -> int:
-        index = self._request_index.get(request_id)
-        if index is None:
-            index = self._request_index[request_id] = len(self.requests)
-            self.requests.append(request_id)
-            self.info.append(RequestInfo())
-        return index
-
-    def process(self, service: str | None, host: str | None, unit: str | None, pid: int | None) -> int:
-        key = (service, host, unit if service is None else None, pid)
-        index = self._process_index.get(key)
-        if index is None:
-            index = self._process_index[key] = len(self.processes)
-            self.processes.append(Process(service or "", host, pid))
-            self.votes.append(Counter())
-            self.debug.append(False)
-        return index
-
-    def note(self, slug: str, message: str, where: Location | None, request: int = NO_REQUEST) -> None:
-        if len(self.diagnostics) < _MOST_DIAGNOSTICS:
-            self.diagnostics.append(Diagnostic(slug, message, where, self.requests[request] if request != NO_REQUEST else None))
-
-    def add_source(self, name: str, resolution_us: int) -> int:
-        self.sources.append(name)
-        self.resolution.append(resolution_us)
-        return len(self.sources) - 1
+_MOST_INSIDE = 20
+FORGED = "forged"
 
 
 class SourceScanner:
@@ -155,7 +45,9 @@ class SourceScanner:
         self._unfinished = False
         self._latest: dict[int, int] = {}
         self._pending: dict[int, list[int]] = {}
+        self._interrupted: dict[int, Interrupted] = {}
         self._page_open = False
+        self._invalid = False
 
     # -- blocks ------------------------------------------------------------------------------------------------------
 
@@ -164,27 +56,31 @@ class SourceScanner:
         data = block.data
         if block.overlong is not None:
             self.scan.note("overlong-line", f"a line of more than {len(data)} bytes was cut", Location(self.name, block.overlong))
-        if block.offset == 0 and data.startswith(b"\xef\xbb\xbf"):
-            data = data[3:]
-        try:
-            data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = block.first_line + data.count(b"\n", 0, error.start)
-            self.scan.note("invalid-bytes", "bytes that are no UTF-8 text were read as replacement characters", Location(self.name, line))
-        dirty = b"\x1b" in data or b"\r" in data or b"\x00" in data or b"#033[" in data
+        if not self._invalid:
+            try:
+                data.decode("utf-8")
+            except UnicodeDecodeError as error:
+                self._invalid = True
+                line = block.first_line + data.count(b"\n", 0, error.start)
+                self.scan.note("invalid-bytes", "bytes that are no UTF-8 text were read as replacement characters", Location(self.name, line))
+        dirty = b"\x1b" in data or b"\r" in data or b"\x00" in data or b"#033[" in data or _BOM in data
         lines = data.split(b"\n")
         self.scan.lines += len(lines)
         read = self._page_line if self.framing.page else self._line
         number, offset = block.first_line, block.offset
+        before = None if block.ended else (self._records(), self.scan.unmatched.total())
         for raw in lines:
-            line = _clean(raw) if dirty else raw
-            read(line, number, offset, len(raw))
+            read(clean(raw) if dirty else raw, number, offset, len(raw))
             number += 1
             offset += len(raw) + 1
         if len(self._headers) > _MANY_HEADERS:
             self._settle_headers()
-        if block.last and not block.ended and self._unfinished:
+        if before is not None and not self.framing.page and (self._unfinished or self._records() == before[0] or self.scan.unmatched.total() > before[1]):
             self.scan.note("truncated-file", "the file ends in the middle of a record", Location(self.name, number - 1))
+
+    def _records(self) -> tuple:
+        """Differs before and after a record or an access line."""
+        return self._last, self._last.count if self._last else 0, len(self.scan.accesses)
 
     def finish(self) -> None:
         """No more blocks come: close what is open."""
@@ -201,10 +97,15 @@ class SourceScanner:
             _widen(process, header.first, header.last)
             if header.debug:
                 self.scan.debug[header.process] = True
-            if header.request != NO_REQUEST:
-                span = seen.setdefault((header.request, header.process), [header.first, header.last, 0])
-                span[0], span[1] = min(span[0], header.first), max(span[1], header.last)
-                span[2] += header.count
+            if header.request != NO_REQUEST and header.begun and header.ended and header.last is not None:
+                of_request = seen.setdefault(header.request, {})
+                key = (header.process, self._source)
+                span = of_request.get(key)
+                if span is None:
+                    of_request[key] = Seen(header.first, header.last, header.begun, header.ended)
+                else:
+                    span.first, span.last = min(span.first, header.first), max(span.last, header.last)
+                    span.begun, span.ended = min(span.begun, header.begun), max(span.ended, header.ended)
         self._headers.clear()
 
     # -- lines -------------------------------------------------------------------------------------------------------
@@ -227,16 +128,25 @@ class SourceScanner:
     def _record(self, header: Header, line: bytes, start: int, at: int, number: int, offset: int, length: int) -> None:
         process = header.process
         if process in self._open:
+            self._interrupt(process)
             self._close(process)
+        if process in self._interrupted:
+            self._count_inside(process, number)
         latest = self._latest.get(process)
-        if latest is not None and at < latest - STEP_US:
-            self._step(header, latest, at, number)
+        if latest is not None:
+            if at < latest - STEP_US:
+                self._step(header, latest, at, number)
+            elif at > latest + GAP_US:
+                self.scan.processes[process].gaps.append((latest, at))
         self._latest[process] = at
         if header.first is None or at < header.first:
             header.first = at
         if header.last is None or at > header.last:
             header.last = at
         header.count += 1
+        header.ended = place = (number, at)
+        if header.begun is None:
+            header.begun = place
         self._last = header
         self._unfinished = False
         request = header.request
@@ -263,6 +173,10 @@ class SourceScanner:
         if known is None:
             known = self._transitions[key] = self._learn_transition(key)
         kind, task, wants = known
+        if task == "":  # the name was lost: something for `repair`, not for the row that this line looks like
+            self._unfinished = header.debug and self._layout != "oslo" and not line.endswith(_DEBUG_END)
+            self._unmatched(header, line[start:], at, number)
+            return True
         facts: dict | None = None
         uuid = line[quote + 3 : quote + 39].decode("ascii", "replace")
         scan = self.scan
@@ -286,7 +200,7 @@ class SourceScanner:
     def _learn_transition(self, key: tuple) -> tuple[int, str | None, bool]:
         level, what, name, new, old = key[0], *(k.decode("utf-8", "replace") for k in key[1:])
         if what == "Flow":
-            return self.scan.kind(Kind("flow-transition", name, None, old, new, level)), None, False
+            return self.scan.kind(Kind("flow-transition", name, None, old, new, level)), None if name else "", False
         task = name.partition(";")[0].rpartition(".")[2]
         kind = self.scan.kind(Kind("task-transition", None, task, old, new, level))
         return kind, task, self.scan.catalogue.carries_result(task, new)
@@ -319,7 +233,9 @@ class SourceScanner:
                     index = len(self.scan.events)
                     if row.traceback or self._unfinished:
                         self._open[header.process] = Open(index, header, [body])
-                    self.scan.events.append(header.request, self.scan.kind(Kind(row.key, level=header.level)), header.process, self._source, number, at, None, facts)
+                    self.scan.events.append(
+                        header.request, self.scan.kind(Kind(row.key, level=header.level)), header.process, self._source, number, at, None, facts
+                    )
                 return
         self._unmatched(header, body, at, number)
 
@@ -331,7 +247,16 @@ class SourceScanner:
         if self.scan.unmatched[header.request] > _MOST_UNMATCHED:
             return
         index = len(self.scan.events)
-        self.scan.events.append(header.request, self.scan.kind(Kind("unmatched", level=header.level)), header.process, self._source, number, at, None, {"text": body, "logger": header.logger})
+        self.scan.events.append(
+            header.request,
+            self.scan.kind(Kind("unmatched", level=header.level)),
+            header.process,
+            self._source,
+            number,
+            at,
+            None,
+            {"text": body, "logger": header.logger},
+        )
         if self._unfinished or not header.debug:
             self._open[header.process] = Open(index, header, [body])
 
@@ -354,13 +279,12 @@ class SourceScanner:
             return nothing
         if not self._width:
             self._width = prefix.end("stamp")
-        header = self._new_header(prefix, head)
-        start = head.end()
-        if prefix.end("stamp") == self._width and line.startswith(b"] ", start - 2):
-            header = self._headers.setdefault(line[self._width : start - 2], header)
+        # Known by what the fast way would cut out, also where it will not come by: what headers count is settled from the table.
+        key = line[prefix.end("stamp") : head.end(3)]
+        header = self._headers.get(key) or self._headers.setdefault(key, self._new_header(prefix, head))
         if header.request != NO_REQUEST:
             self._pend(header, line)
-        return header, start - 2, at
+        return header, head.end() - 2, at
 
     def _new_header(self, prefix, head) -> Header:
         scan = self.scan
@@ -391,9 +315,8 @@ class SourceScanner:
         from_api = service == "api" or service.startswith(("cinder.api.", "cinder.volume.api"))
         if context.global_request_id not in (None, "None"):
             info.global_request_id = context.global_request_id
-        if from_api or not info.from_api:
-            if context.project or context.user:
-                info.project, info.user, info.from_api = context.project or info.project, context.user or info.user, from_api
+        if (from_api or not info.from_api) and (context.project or context.user):
+            info.project, info.user, info.from_api = context.project or info.project, context.user or info.user, from_api
 
     def _pend(self, header: Header, line: bytes) -> None:
         """Remember that this worker is at work on this request, for the web server's line that names no request."""
@@ -421,7 +344,9 @@ class SourceScanner:
             pid = int(access[1])
             pending = tuple(self._pending.pop(pid, ()))
             self.scan.accesses.append(
-                Access(at, process, pid, access[3].decode("ascii", "replace"), access[4].decode("utf-8", "replace"), int(access[6]), self._source, number, pending)
+                Access(
+                    at, process, pid, access[3].decode("ascii", "replace"), access[4].decode("utf-8", "replace"), int(access[6]), self._source, number, pending
+                )
             )
             return
         suppressed = SUPPRESSED.search(body)
@@ -438,6 +363,36 @@ class SourceScanner:
             open_record.size += len(body)
             if body.endswith(_DEBUG_END):
                 self._unfinished = False
+        elif open_record is None and process in self._interrupted and split_suffix(body, "devstack")[1]:
+            self._unmask(process, body)
+
+    # -- lines inside others -----------------------------------------------------------------------------------------
+
+    def _interrupt(self, process: int) -> None:
+        """A record comes while one of its process is open: if that is a DEBUG record, its suffix is still to come."""
+        record = self._open[process]
+        if self._layout == "devstack" and record.header.debug and not record.text[-1].endswith(_DEBUG_END):
+            self._interrupted[process] = Interrupted(record, len(self.scan.events), [])
+
+    def _count_inside(self, process: int, number: int) -> None:
+        lines = self._interrupted[process].lines
+        lines.append(number)
+        if len(lines) > _MOST_INSIDE:
+            del self._interrupted[process]  # the end was lost
+
+    def _unmask(self, process: int, body: bytes) -> None:
+        """The end of an interrupted record: what stood between was no record, but text of it, such as a volume's name."""
+        inside = self._interrupted.pop(process)
+        events, nothing = self.scan.events, self.scan.kind(Kind(FORGED))
+        for i in range(inside.first_event, len(events)):
+            if events.process[i] == process:
+                events.kind[i], events.request[i], events.facts[i] = nothing, NO_REQUEST, None
+        for number in inside.lines:
+            message = "this line stands inside another record, as if a user had written it: it was not counted as one"
+            self.scan.note("forged-line-suspected", message, Location(self.name, number), inside.record.header.request)
+        inside.record.text.append(body)
+        self._open[process] = inside.record
+        self._close(process)
 
     def _unframed(self, line: bytes, number: int) -> None:
         """A line without a prefix: it continues the record before it, if that can go on; else nobody knows it."""
@@ -510,10 +465,12 @@ def _widen(process: Process, first: int | None, last: int | None) -> None:
         process.last = last
 
 
-def _clean(line: bytes) -> bytes:
-    """The line without colour escapes, NULs and a carriage return."""
+def clean(line: bytes) -> bytes:
+    """The line without colour escapes, NULs, byte-order marks at its beginning and a carriage return."""
     if b"\x1b" in line or b"#033[" in line:
         line = ESCAPE.sub(b"", line)
     if b"\x00" in line:
         line = line.replace(b"\x00", b"")
+    if line.startswith(_BOM):
+        line = line.removeprefix(_BOM)
     return line[:-1] if line.endswith(b"\r") else line

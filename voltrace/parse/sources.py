@@ -14,14 +14,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ..errors import SourceError, UsageError
+from ..errors import SourceError, UsageError, VoltraceError
 
 BLOCK = 1 << 20
 LONGEST_LINE = 1 << 23
 _MAGIC = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open))
 _ZSTD = b"\x28\xb5\x2f\xfd"
 # What voltrace and others write beside logs: never a log, whatever is in it.
-_NEVER_LOGS = (".jsonl", ".json", ".toml", ".html", ".md", ".csv", ".parquet", ".py", ".pyc", ".svg", ".png", ".pdf", ".tsv", ".export", ".journal", ".db", ".sqlite")
+_NEVER_LOGS = (
+    ".jsonl",
+    ".json",
+    ".toml",
+    ".html",
+    ".md",
+    ".csv",
+    ".parquet",
+    ".py",
+    ".pyc",
+    ".svg",
+    ".png",
+    ".pdf",
+    ".tsv",
+    ".export",
+    ".journal",
+    ".db",
+    ".sqlite",
+)
 _SAMPLE = 1 << 16
 
 
@@ -37,24 +55,34 @@ class Source:
     def is_stdin(self) -> bool:
         return self.path == "-"
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether the bytes come but once: standard input, or a pipe."""
+        return self.is_stdin or not os.path.isfile(self.path)
+
     def modified(self) -> float | None:
-        """Modification time in seconds since the epoch; None for standard input."""
-        return None if self.is_stdin else os.stat(self.path).st_mtime
+        """Modification time in seconds since the epoch; None for what is no file."""
+        return None if self.is_stream else os.stat(self.path).st_mtime
 
     def open(self) -> BinaryIO:
         """The source's bytes, unpacked. Raises OSError where it cannot be read."""
-        if self.is_stdin:
-            return sys.stdin.buffer
-        with open(self.path, "rb") as raw:
-            magic = raw.read(6)
+        # Opened once: what is read of a pipe is gone.
+        raw = sys.stdin.buffer if self.is_stdin else open(self.path, "rb")  # noqa: SIM115 - the caller closes it
+        magic = raw.peek(6) if isinstance(raw, io.BufferedReader) else b""
         if magic.startswith(_ZSTD):
+            raw.close()
             raise OSError("is packed with zstd, which this version does not unpack: unpack it with `zstd -d` first")
         opener = next((o for m, o in _MAGIC if magic.startswith(m)), None)
-        return opener(self.path, "rb") if opener else open(self.path, "rb", buffering=0)  # type: ignore[return-value]
+        if opener is None:
+            return raw
+        if self.is_stream:
+            return opener(raw, "rb")  # type: ignore[return-value]
+        raw.close()
+        return opener(self.path, "rb")  # type: ignore[return-value]
 
     def is_packed(self) -> bool:
         """Whether the file is compressed, so that offsets into it mean nothing."""
-        if self.is_stdin:
+        if self.is_stream:
             return False
         with open(self.path, "rb") as raw:
             magic = raw.read(6)
@@ -78,21 +106,27 @@ READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
 def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[Block]:
-    """The stream in blocks of about ``size`` bytes, cut at line ends. Memory stays below `LONGEST_LINE` plus a block."""
+    """The stream in blocks of about ``size`` bytes, cut at line ends. Memory stays below `LONGEST_LINE` plus a block.
+
+    Raises one of `READ_ERRORS` where the stream breaks off, after the blocks before the break.
+    """
     rest, offset, line = b"", 0, 1
+    broken: Exception | None = None
     while True:
-        chunk = stream.read(size)
-        if not chunk:
-            if rest:
-                yield Block(rest, offset, line, last=True, ended=False)
-            return
+        chunk, broken = (b"", broken) if broken else _read(stream, size)
         data = rest + chunk
+        if not chunk and b"\n" not in data:
+            if data:
+                yield Block(data, offset, line, last=True, ended=False)
+            if broken:
+                raise broken
+            return
         cut = data.rfind(b"\n")
         if cut < 0:
             if len(data) <= LONGEST_LINE:
                 rest = data
                 continue
-            skipped, rest = _skip_line(stream, size)
+            skipped, rest, broken = _skip_line(stream, size)
             yield Block(data[:LONGEST_LINE], offset, line, overlong=line)
             offset, line = offset + len(data) + skipped, line + 1
             continue
@@ -103,26 +137,50 @@ def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[Block]:
         rest = data[cut + 1 :]
 
 
-def _skip_line(stream: BinaryIO, size: int) -> tuple[int, bytes]:
+def _read(stream: BinaryIO, size: int) -> tuple[bytes, Exception | None]:
+    """Up to ``size`` bytes, fewer only at the end or where the stream breaks off, and why it broke off."""
+    read = getattr(stream, "read1", stream.read)  # `read` would lose what was unpacked before the break
+    parts: list[bytes] = []
+    while size > 0:
+        try:
+            part = read(size)
+        except READ_ERRORS as error:
+            return b"".join(parts), error
+        if not part:
+            break
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts), None
+
+
+def _skip_line(stream: BinaryIO, size: int) -> tuple[int, bytes, Exception | None]:
     skipped = 0
-    while chunk := stream.read(size):
+    while True:
+        chunk, broken = _read(stream, size)
         cut = chunk.find(b"\n")
         if cut >= 0:
-            return skipped + cut + 1, chunk[cut + 1 :]
+            return skipped + cut + 1, chunk[cut + 1 :], broken
         skipped += len(chunk)
-    return skipped, b""
+        if broken or not chunk:
+            return skipped, b"", broken
 
 
-def find_sources(paths: list[str]) -> list[Source]:
-    """The sources that these paths name: files, folders (searched for logs), globs, ``-``.
+def find_sources(paths: list[str]) -> tuple[list[Source], list[tuple[str, VoltraceError]]]:
+    """The sources that these paths name (files, folders that are searched for logs, globs, ``-``), and the paths that name none.
 
-    Raises UsageError for a path that is not there, SourceError for a folder without logs.
+    Raises UsageError for a path that is not there, SourceError for a folder without logs, if no other path names a source.
     """
     found: dict[str, Source] = {}
+    bad: list[tuple[str, VoltraceError]] = []
     for path in paths:
-        for source in _expand(path):
-            found.setdefault(os.path.realpath(source.path) if not source.is_stdin else "-", source)
-    return list(found.values())
+        try:
+            for source in _expand(path):
+                found.setdefault(os.path.realpath(source.path) if not source.is_stdin else "-", source)
+        except VoltraceError as error:
+            bad.append((path, error))
+    if bad and not found:
+        raise bad[0][1]
+    return list(found.values()), bad
 
 
 def _expand(path: str) -> list[Source]:
@@ -173,8 +231,8 @@ def read_head(source: Source, size: int = _SAMPLE) -> bytes:
 
 
 def read_tail(source: Source, size: int = _SAMPLE) -> bytes:
-    """The last bytes of a plain file; empty for a packed one and for standard input."""
-    if source.is_stdin or source.is_packed():
+    """The last bytes of a plain file; empty for a packed one, a pipe and standard input."""
+    if source.is_stream or source.is_packed():
         return b""
     with open(source.path, "rb") as stream:
         stream.seek(0, io.SEEK_END)

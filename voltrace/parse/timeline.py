@@ -19,11 +19,18 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _CREATE_PATH = re.compile(r"/v\d(?:\.\d+)?(?:/[^/?]+)?/volumes/?(?:\?|$)")
 _GROUP_PATH = re.compile(r"/(?:groups/action|consistencygroups/create_from_src|groups/create_from_src)/?(?:\?|$)")
 _RESTORE_PATH = re.compile(r"/backups/[^/]+/restore/?(?:\?|$)")
-_ATTEMPT = re.compile(r"'num_attempts': (\d+)")
-_BACKENDS = re.compile(r"'(?:backends|hosts)': \[([^\]]*)\]")
+_ATTEMPT = re.compile(r"'num_attempts': (\d{1,9})\b")
+_BACKENDS = re.compile(r"'(?:backends|hosts)': \[([^][]{0,20000})\]")
 _QUOTED = re.compile(r"u?'([^']*)'")
 _CREATE_TYPES = {"raw": "blank", "snap": "snapshot", "source_vol": "volume", "image": "image", "backup": "backup"}
-_SOURCES = (("snapshot_id", "snapshot"), ("source_volid", "volume"), ("source_id", "volume"), ("imageRef", "image"), ("image_id", "image"), ("backup_id", "backup"))
+_SOURCES = (
+    ("snapshot_id", "snapshot"),
+    ("source_volid", "volume"),
+    ("source_id", "volume"),
+    ("imageRef", "image"),
+    ("image_id", "image"),
+    ("backup_id", "backup"),
+)
 _ANSWERS = frozenset({"answer", "answer-refused", "access"})
 # Facts of the request itself that other kinds of line have a word for, too.
 _TOLD_BY = {"method": {"request-received"}, "url": {"request-received"} | _ANSWERS, "status": _ANSWERS, "body": {"request-body-raw", "request-body"}}
@@ -196,7 +203,7 @@ class TimelineBuilder:
             availability_zone=_text(wishes.get("availability_zone")) or self._facts.get("zone"),
             source=self._source(wishes, operation),
             answer=answer,
-            attempts=len(volume_runs),
+            attempts=max(len(volume_runs), sum(r.kind.row == "being-created" for r in self._read)),
             backend=max(volume_runs, key=lambda r: r.attempt).backend if volume_runs else None,
             flows=tuple(run.span(self._process_names[run.process]) for run in self._runs.in_order()),
             handoffs=tuple(self._handoffs(VARIANTS.get(operation, VOLUME_CREATE))),
@@ -270,8 +277,9 @@ class TimelineBuilder:
                     backend = (receiver.backend if receiver else None) or self._chosen(attempt)
                     server = backend.partition("#")[0] if backend else None
                 at, resolution, where = sender.entered.get((cast.task, cast.state), (None, 1, None))
-                limits = bounds(at, receiver.first_at, resolution, receiver.first_resolution) if receiver else None
-                yield Handoff(sender.service, receiving.service, cast.topic, attempt, at, receiver.first_at if receiver else None, limits, server, where)
+                received = receiver.first_at if receiver and not receiver.late else None
+                limits = bounds(at, received, resolution, receiver.first_resolution) if receiver else None
+                yield Handoff(sender.service, receiving.service, cast.topic, attempt, at, received, limits, server, where)
 
 
 def _step(run: FlowRun, kind: Kind) -> Step:
@@ -302,7 +310,7 @@ def _status(value) -> int | None:
 
 
 def _class_name(text: str) -> str | None:
-    found = re.search(r"([A-Za-z_]\w*)'?>?$", text)
+    found = re.search(r"([A-Za-z_]\w*)'?>?$", text[-200:])
     return found[1] if found else None
 
 

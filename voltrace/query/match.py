@@ -10,6 +10,7 @@ from .tree import All, Comparison, Either, Not
 
 Predicate = Callable[[dict], bool]
 
+
 def compile_tree(tree) -> Predicate:
     alternatives = [_compile_alternative(literals) for literals in _alternatives(tree)]
     if len(alternatives) == 1:

@@ -86,7 +86,7 @@ def summary(timelines: Sequence[Timeline], verdicts: dict[str, Verdict], unicode
         p50, p90, p99 = quantiles(known)
         took = f"; duration p50 {lapse(p50)}, p90 {lapse(p90)}, p99 {lapse(p99)}"
     deviating = sum(v.verdict == "deviates" for v in judged)
-    odd = f"; {deviating:,} left the lifecycle" if deviating else ""
+    odd = f"; {deviating:,} deviate{'s' if deviating == 1 else ''} from the lifecycle" if deviating else ""
     return _Paint(False, unicode).plain(f"{plural(len(timelines), 'request')}: {', '.join(parts) or 'none judged'}{took}{odd}")
 
 
@@ -225,10 +225,9 @@ def draw_check(reading: Reading, verdicts: Sequence[Verdict], colour: bool = Fal
     lines = []
     for verdict in verdicts:
         if verdict.verdict != "conforms":
-            why = f" ({verdict.outcome.cause})" if verdict.outcome.cause else ""
-            lines.append(
-                f"{paint(clean(verdict.request_id) or '', 'bold')}  {paint(verdict.verdict, 'stuck' if verdict.deviations else 'unknown')}, {verdict.outcome.outcome}{why}"
-            )
+            ended = verdict.outcome.cause or "" if verdict.verdict == verdict.outcome.outcome else _ended(verdict)
+            judged = paint(verdict.verdict, "stuck" if verdict.deviations else "unknown")
+            lines.append(f"{paint(clean(verdict.request_id) or '', 'bold')}  {judged}{': ' if ended else ''}{ended}")
             lines += _problems(None, verdict, paint)
     if lines and reading.diagnostics:
         lines.append("")
@@ -237,15 +236,17 @@ def draw_check(reading: Reading, verdicts: Sequence[Verdict], colour: bool = Fal
     counts = Counter(v.verdict for v in verdicts)
     worst = sum(v.worst for v in verdicts)
     fitness = f"; fitness {1 - sum(v.cost for v in verdicts) / worst:.3f}" if worst else ""
-    told = ", ".join(
-        f"{counts[name]:,} {words}"
-        for name, words in (("conforms", "by the book"), ("deviates", "left the lifecycle"), ("unknown", "not judged to the end"))
-        if counts[name]
-    )
+    words = (("conforms", "conforms", "conform"), ("deviates", "deviates", "deviate"), ("unknown", "unknown", "unknown"))
+    told = ", ".join(f"{counts[name]:,} {one if counts[name] == 1 else many}" for name, one, many in words if counts[name])
     lines.append(
         f"{plural(len(verdicts), 'request')}{f': {told}' if told else ''}{fitness}; {plural(reading.lines, 'line')} read, {reading.unrecognised:,} not recognised"
     )
     return paint.plain("\n".join(lines))
+
+
+def _ended(verdict: Verdict) -> str:
+    cause = verdict.outcome.cause
+    return f"{verdict.outcome.outcome} ({cause})" if cause else verdict.outcome.outcome
 
 
 def _diagnostic(diagnostic: Diagnostic, paint: _Paint) -> str:

@@ -30,6 +30,8 @@ def _repeat(site: Site, period: int, act: Callable[[], Generator], stop: Callabl
 
 def _report(site: Site, n: int) -> Generator:
     """Volume service ``n`` looks at its pool and tells the scheduler, which hears of it a little later."""
+    if site.stopped is not None:
+        return
     pool = site.pools[n]
     threads = ", ".join(f"<Thread(Thread-{k} (_runner), started daemon {140205770000000 + k})>" for k in (3, 5))
     shown = {"threads": f"[<_MainThread(MainThread, started 140205891513216)>, {threads}]", "backend": pool.backend.name}

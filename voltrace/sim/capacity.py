@@ -27,8 +27,9 @@ class Pool:
 
     def __init__(self, backend: Backend, node: str, at: int) -> None:
         self.backend = backend
-        self.service = f"{node}@{backend.name}"
-        self.host = f"{self.service}#{backend.pool or backend.name}"
+        self.service = f"{node}@{backend.name}" if backend.name else node
+        self.pool = backend.pool or backend.name
+        self.host = f"{self.service}#{self.pool}"
         self.total = backend.total_gb
         self.used = self.volumes = 0
         self.enabled = self.known = True
@@ -37,9 +38,9 @@ class Pool:
         self.names = {
             "host": self.host,
             "service": self.service,
-            "backend": backend.name,
-            "capability": backend.name,
-            "pool": backend.pool or backend.name,
+            "backend": backend.name or self.pool,
+            "capability": backend.name or self.pool,
+            "pool": self.pool,
             "node": node,
             "total": self.total if self.finite else "infinite",
             "reserved": 0 if self.finite else 100,
@@ -157,3 +158,8 @@ class Quotas:
         use.volumes += 1
         use.gigabytes += size
         return None, "", {}
+
+    def give_back(self, project: str, size: int) -> None:
+        """Undoes a reservation."""
+        self.uses[project].volumes -= 1
+        self.uses[project].gigabytes -= size

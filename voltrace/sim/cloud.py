@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from .faults import FAULTS, Fault
+from .faults import FAULTS, SOURCES, Fault
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A backend with one pool. ``total_gb`` None is a driver that reports infinite capacity; ``slots`` work at a time in the driver."""
+    """A backend with one pool. ``total_gb`` None is a driver that reports infinite capacity; ``slots`` work at a time in the driver.
+
+    Without a name it is the only one of its service, which then has the node's name alone (Cinder without ``enabled_backends``).
+    """
 
     name: str
     pool: str = ""
@@ -26,10 +29,14 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class VolumeType:
-    """A volume type. Its only extra spec here may be ``volume_backend_name``: the backend that it asks for."""
+    """A volume type. Its only extra spec here may be ``volume_backend_name``: the backend that it asks for.
+
+    ``new``: no API worker has met it before, not even warm ones.
+    """
 
     name: str
     specs: dict[str, str] = field(default_factory=dict)
+    new: bool = False
 
     @property
     def backend(self) -> str | None:
@@ -59,6 +66,7 @@ class Ask:
     zone: str = ""
     global_id: float = 0.0
     fault: str = ""
+    source: str = ""
 
     @property
     def trouble(self) -> Fault | None:
@@ -67,9 +75,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A cloud and its load. ``background_s`` is the period of the services' own lines, 0 for none; ``library_lines`` whether libraries' lines show.
+    """A cloud and its load. ``background_s`` is the period of the services' own lines, 0 for none; ``library_lines`` whether libraries' lines
+    show, ``access_lines`` whether the web server's do.
 
-    ``warm`` services have served requests before: nothing is met for the first time.
+    ``warm`` services have served requests before: nothing is met for the first time. With ``fresh_reports`` the backends have reported since.
+    ``size_first``: clients name the size before the rest. ``usual_requests`` is how many requests are sent unless somebody says.
     """
 
     name: str
@@ -83,10 +93,14 @@ class Scenario:
     background_s: int
     library_lines: bool
     warm: bool
+    access_lines: bool
+    fresh_reports: bool
+    size_first: bool
     backends: tuple[Backend, ...]
     types: tuple[VolumeType, ...]
     projects: tuple[Project, ...]
     requests: tuple[Ask, ...]
+    usual_requests: int = 20
 
     def type(self, name: str) -> VolumeType | None:
         """The volume type of that name, or None."""
@@ -107,31 +121,61 @@ _CLOUD = {
     "background_s": 60,
     "library_lines": True,
     "warm": False,
+    "access_lines": True,
+    "fresh_reports": False,
+    "size_first": False,
 }
 
 
+_CATALOGUE = "catalogue"
+
+
 def scenarios() -> dict[str, str]:
-    """The built-in scenarios: name and one line of text each."""
-    return {name: load_scenario(name).text for name in _built_in()}
+    """The built-in scenarios: name and one line of text each, those of the message catalogue behind the others."""
+    captured = _read_built_in(_CATALOGUE)["scenarios"]
+    plain = {name: table["text"] for name, table in captured.items()}
+    variants = {f"{name}@{v}": table["text"] for name, table in captured.items() for v in table.get("variants", ())}
+    return {name: load_scenario(name).text for name in _built_in()} | plain | variants
 
 
 @cache
 def _built_in() -> tuple[str, ...]:
-    return tuple(sorted(f.name.removesuffix(".toml") for f in resources.files(__package__).joinpath("scenarios").iterdir() if f.name.endswith(".toml")))
+    names = (f.name.removesuffix(".toml") for f in resources.files(__package__).joinpath("scenarios").iterdir() if f.name.endswith(".toml"))
+    return tuple(sorted(name for name in names if name != _CATALOGUE))
+
+
+@cache
+def _read_built_in(name: str) -> dict:
+    return tomllib.loads(resources.files(__package__).joinpath("scenarios", f"{name}.toml").read_text("utf-8"))
+
+
+def _captured(name: str) -> Scenario | None:
+    """A scenario of the message catalogue, by its key, with ``@max_attempts=1`` behind it if need be; None if there is no such key."""
+    key, at, variant = name.partition("@")
+    data = _read_built_in(_CATALOGUE)
+    table = data["scenarios"].get(key)
+    if table is None or (at and variant != "max_attempts=1"):
+        return None
+    cloud = data["cloud"] | table.get("cloud", {}) | ({"max_attempts": 1} if at else {})
+    requests = [{"weight": 1, **ask} for ask in table["requests"]]
+    return replace(read_scenario({"text": table["text"], "cloud": cloud, "requests": requests}, name), usual_requests=1)
 
 
 @cache
 def load_scenario(name: str) -> Scenario:
     """A built-in scenario by name, or one from a TOML file. Raises UsageError that names the key at fault."""
     if name in _built_in():
-        text = resources.files(__package__).joinpath("scenarios", f"{name}.toml").read_text("utf-8")
-    elif name.endswith(".toml"):
+        return read_scenario(_read_built_in(name), name)
+    captured = _captured(name)
+    if captured:
+        return captured
+    if name.endswith(".toml"):
         try:
             text = Path(name).read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"scenario {name} cannot be read: {error}") from None
     else:
-        raise UsageError(f"no scenario '{name}'; there are {', '.join(_built_in())}, or give a FILE.toml")
+        raise UsageError(f"no scenario '{name}'; there are {', '.join(_built_in())}, the catalogue's keys (simulate --list), or give a FILE.toml")
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -182,6 +226,7 @@ def _same_type(value: Any, default: Any, where: str) -> Any:
 _TYPES = {
     "str": (str,),
     "int": (int,),
+    "bool": (bool,),
     "float": (int, float),
     "float | None": (int, float),
     "dict[str, str]": (dict,),
@@ -196,7 +241,7 @@ def _read(kind: type, data: dict, where: str) -> Any:
     values = {}
     for key, value in data.items():
         expected = _TYPES[str(known[key].type)]
-        if isinstance(value, bool) or not isinstance(value, expected):
+        if isinstance(value, bool) != (expected == (bool,)) or not isinstance(value, expected):
             raise UsageError(f"{where}.{key} must be {' or '.join(t.__name__ for t in expected)}, not {type(value).__name__}")
         if "int" in str(known[key].type) and isinstance(value, (list, tuple)) and not all(isinstance(v, int) for v in value):
             raise UsageError(f"{where}.{key} must be a list of whole numbers")
@@ -229,6 +274,13 @@ def _check(scenario: Scenario, where: str) -> None:
     for ask in scenario.requests:
         if ask.fault and not ask.trouble:
             raise UsageError(f"{where}: requests.fault '{ask.fault}' is none of {', '.join(FAULTS)}")
+        if ask.trouble and ask.trouble.deviations and not scenario.background_s:
+            raise UsageError(f"{where}: fault {ask.fault} needs cloud.background_s: only logs that go on prove that nothing more came")
+        if ask.source and ask.source not in SOURCES:
+            raise UsageError(f"{where}: requests.source '{ask.source}' is none of {', '.join(SOURCES)}")
+        made_from = ask.source or (ask.trouble.source if ask.trouble else "")
+        if made_from in ("volume", "snapshot") and not ask.fault and any(b.driver == "lvm" for b in scenario.backends):
+            raise UsageError(f"{where}: requests.source '{made_from}' is simulated for backends of driver fake only")
         for name in ask.types:
             if name and name not in types:
                 raise UsageError(f"{where}: requests.types '{name}' is none of {', '.join(sorted(types))}")

@@ -1,20 +1,25 @@
 """What can go wrong in a simulated cloud: one row a kind, each with what complete logs must show for it.
 
-A request of a scenario names its fault. Some are in what the client asks for (``asks``, parts of the request's body),
-the others are done to the volume service while it works.
+A request of a scenario names its fault. Some are in what the client asks for (``asks``, parts of the request's body, or ``source``,
+what the volume is made from), the others are done to a service while it works.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+# What a volume may be made from, and the part of the request's body that names it.
+SOURCES = {"volume": "source_volid", "snapshot": "snapshot_id", "image": "imageRef"}
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One kind of fault: where it strikes, and what it leads to.
 
-    ``raises`` is what the driver does then (a name of `lines_volume.FAILURES`), on ``attempts`` of the attempts (0: on all).
-    ``needs`` are parts of the body that the scenario must give, for the fault depends on its cloud.
+    ``breaks`` is what fails in the API (a name of `lines_api.BREAKDOWNS`). ``raises`` is what fails in the volume service
+    (a name of `lines_volume.FAILURES`), on ``attempts`` of the attempts (0: on all).
+    ``loses``: the cast to the scheduler never arrives. ``kills``: the volume service dies while the driver works, and is started again.
+    ``hangs``: the driver never returns. ``needs`` are parts of the body that the scenario must give, for the fault depends on its cloud.
     """
 
     kind: str
@@ -23,14 +28,22 @@ class Fault:
     outcome: str
     cause: str | None
     asks: dict = field(default_factory=dict)
+    source: str = ""
     needs: tuple[str, ...] = ()
+    breaks: str | None = None
+    loses: bool = False
+    kills: bool = False
+    hangs: bool = False
+    deviations: tuple[str, ...] = ()
+    diagnostics: tuple[str, ...] = ()
     raises: str | None = None
     attempts: int = 0
     disables: bool = False
 
-    def expect(self) -> dict:
-        """What a reader of complete logs must find, as truth.jsonl says it."""
-        return {"outcome": self.outcome, "cause": self.cause, "deviations": [], "diagnostics": []}
+    def expect(self, max_attempts: int) -> dict:
+        """What a reader of complete logs must find, as truth.jsonl says it, where so many attempts are allowed."""
+        outcome, cause = (self.outcome, self.cause) if self.attempts < max_attempts else ("failed", "driver-error")
+        return {"outcome": outcome, "cause": cause, "deviations": [*self.deviations], "diagnostics": [*self.diagnostics]}
 
 
 FAULTS = {
@@ -40,14 +53,44 @@ FAULTS = {
         Fault("size-text", "api", "the client asks for a size that is no number", "refused", "invalid-input", {"size": "abc"}),
         Fault("zone-unknown", "api", "the client asks for an availability zone that does not exist", "refused", "invalid-input", {"availability_zone": "mars"}),
         Fault("type-unknown", "api", "the client asks for a volume type that does not exist", "refused", "not-found", {"volume_type": "no-such-type"}),
+        Fault("source-larger", "api", "the client asks for less than the source volume holds", "refused", "invalid-input", source="volume"),
+        Fault("database-fails", "api", "the database refuses the volume's row", "failed", "database-error", breaks="database"),
+        Fault("commit-fails", "api", "the quota's reservations cannot be committed", "failed", "internal-error", breaks="commit"),
+        Fault("cast-fails", "api", "the broker does not take the cast to the scheduler", "failed", "message-not-sent", breaks="cast"),
         Fault("quota-exceeded", "api", "the client asks for more than its project's quota leaves", "refused", "over-quota", needs=("size",)),
         Fault(
             "type-without-backend", "scheduler", "the volume type asks for a backend that there is not", "failed", "no-valid-backend", needs=("volume_type",)
         ),
         Fault("capacity-exceeded", "scheduler", "no backend has that much room", "failed", "no-valid-backend", needs=("size",)),
+        Fault(
+            "message-lost",
+            "scheduler",
+            "the broker loses the cast to the scheduler",
+            "lost",
+            "message-not-received",
+            loses=True,
+            deviations=("handoff-lost",),
+        ),
+        Fault("service-down", "scheduler", "the volume service has not been heard of for too long", "failed", "no-valid-backend"),
         Fault("driver-fails-once", "volume", "the driver raises on the first attempt", "created", None, raises="driver-error", attempts=1),
         Fault("driver-fails-twice", "volume", "the driver raises on the first two attempts", "created", None, raises="driver-error", attempts=2),
         Fault("driver-fails", "volume", "the driver raises on every attempt", "failed", "driver-error", raises="driver-error"),
+        Fault("driver-crashes", "volume", "the driver has a bug and raises an error of Python's own", "failed", "driver-error", raises="driver-crash"),
+        Fault("volume-not-found", "volume", "the driver does not find the volume it is to make", "failed", "driver-error", raises="volume-not-found"),
+        Fault("driver-hangs", "volume", "the driver never returns", "stuck", None, hangs=True, deviations=("flow-without-end",)),
+        Fault(
+            "volume-killed",
+            "volume",
+            "the volume service is killed while the driver works, and started again",
+            "stuck",
+            "service-stopped",
+            kills=True,
+            deviations=("flow-without-end",),
+            diagnostics=("service-restarted",),
+        ),
+        Fault("clone-fails", "volume", "the driver cannot copy the source volume", "failed", "driver-error", source="volume", raises="clone-error"),
+        Fault("image-fetch-fails", "volume", "the image cannot be fetched", "failed", "image-error", source="image", raises="image-fetch"),
+        Fault("image-conversion-fails", "volume", "the image cannot be converted", "failed", "image-error", source="image", raises="image-conversion"),
         Fault("driver-not-initialized", "volume", "the driver has not started", "failed", "driver-not-initialized", raises="driver-not-initialized"),
         Fault(
             "backend-disabled",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..lifecycle import API, FAILURE, REVERTED, RUNNING, SUCCESS
+from ..lifecycle import API, FAILURE, REVERTED, REVERTING, RUNNING, SUCCESS
 from .script import Composer, Field, Script, Stage
 
 # uWSGI's own access line; DevStack leaves its format at the default.
@@ -18,14 +18,23 @@ REFUSALS = {
     "size": (400, None),
     "zone": (400, "InvalidAvailabilityZone"),
     "flow-size": (400, "InvalidInput"),
+    "source-size": (400, "InvalidInput"),
     "quota-limit": (413, "VolumeSizeExceedsLimit"),
     "quota-gigabytes": (413, "VolumeSizeExceedsAvailableQuota"),
     "quota-volumes": (413, "VolumeLimitExceeded"),
 }
+# What may break in the API, by the name that faults give it: the task that fails, the exception with its text, and its traceback.
+BREAKDOWNS = {
+    "database": ("EntryCreateTask", "oslo_db.exception.DBError", "(sqlite3.OperationalError) disk I/O error", "database_error"),
+    "commit": ("QuotaCommitTask", "cinder.exception.CinderException", "An unknown exception occurred.", "commit_failure"),
+    "cast": ("VolumeCastTask", "oslo_messaging.exceptions.MessageDeliveryFailure", "Unable to connect to AMQP server on 127.0.0.1:5672", "cast_failure"),
+}
+# What shows a volume's source, and the check of the size that goes with it.
+_SOURCES = {"volume": ("volume-retrieved", ", validate_source_size"), "snapshot": ("snapshot-retrieved", ", validate_snap_size")}
 
 
-def compose_create(stage: Stage, ending: str, zones_old: bool, type_new: bool) -> Script:
-    """The lines of a create that ends so: `ACCEPTED` or one of `REFUSALS`.
+def compose_create(stage: Stage, ending: str, zones_old: bool, type_new: bool, source: str = "blank") -> Script:
+    """The lines of a create from this source that ends so: `ACCEPTED`, one of `REFUSALS` or one of `BREAKDOWNS`.
 
     ``zones_old``: the worker's cache of availability zones is empty or too old. ``type_new``: it meets the volume type first.
     """
@@ -38,6 +47,9 @@ def compose_create(stage: Stage, ending: str, zones_old: bool, type_new: bool) -
     c.say("request-body", body=Field("%(body_python)s"))
     if ending == "type":
         return _answer(c, ending)
+    shown, checks = _SOURCES.get(source, ("", ""))
+    if shown:
+        c.say(shown)
     c.say("size-requested", size_gb=Field("%(size_asked)s"))
     c.stderr("size-requested")
     if ending == "size":
@@ -47,13 +59,13 @@ def compose_create(stage: Stage, ending: str, zones_old: bool, type_new: bool) -
     c.say("zones-retrieved", "line" if zones_old else "zones")
     c.enter(None, RUNNING, "prepare")
     c.start("ExtractVolumeRequestTask")
-    c.say("size-validated", size_gb=Field("%(size_asked)s"), checks="validate_int")
+    c.say("size-validated", size_gb=Field("%(size_asked)s"), checks=f"validate_int{checks}")
     if ending == "zone":
         _fail_by_zone(c)
         _refresh_zones(c)
         c.say("zones-retrieved")
         return _answer(c, ending)
-    if ending == "flow-size":
+    if ending in ("flow-size", "source-size"):
         _fail(c, "ExtractVolumeRequestTask", ending)
         return _answer(c, ending)
     c.succeed("ExtractVolumeRequestTask", "ExtractVolumeRequestTask", "%(extract_result)s")
@@ -62,21 +74,25 @@ def compose_create(stage: Stage, ending: str, zones_old: bool, type_new: bool) -
         for resource in ("volumes", "gigabytes"):
             name = f"{resource}_%(type_name)s"
             c.say("quota-default-deprecated", resource=Field(name), option=Field(f"quota_{name}"))
-    if ending != ACCEPTED:
+    if ending in REFUSALS:
         _fail_by_quota(c, ending)
         return _answer(c, ending)
     c.say("reservations-created", "QuotaReserveTask", reservations=Field("%(reservations)s"))
     c.succeed("QuotaReserveTask", result="{'reservations': %(reservations)s}")
-    c.start("EntryCreateTask", mark="created_at")
-    c.stderr("EntryCreateTask")
-    c.succeed("EntryCreateTask", "EntryCreateTask", "%(entry_result)s")
-    c.start("QuotaCommitTask")
-    c.succeed("QuotaCommitTask", "QuotaCommitTask", "%(commit_result)s")
-    c.start("VolumeCastTask", mark="sent_at")
-    c.succeed("VolumeCastTask", "VolumeCastTask")
+    for task in ("EntryCreateTask", "QuotaCommitTask", "VolumeCastTask"):
+        c.start(task, mark=_MARKS.get(task))
+        if ending in BREAKDOWNS and BREAKDOWNS[ending][0] == task:
+            _break(c, ending)
+            return _answer(c, ending)
+        c.stderr(task)
+        c.succeed(task, task, _RESULTS.get(task, "None"))
     c.enter(None, SUCCESS)
     c.say("request-issued")
     return _answer(c, ending)
+
+
+_MARKS = {"EntryCreateTask": "created_at", "VolumeCastTask": "sent_at"}
+_RESULTS = {"EntryCreateTask": "%(entry_result)s", "QuotaCommitTask": "%(commit_result)s"}
 
 
 def _refresh_zones(c: Composer) -> None:
@@ -84,11 +100,19 @@ def _refresh_zones(c: Composer) -> None:
 
 
 def _answer(c: Composer, ending: str) -> Script:
-    status = 202 if ending == ACCEPTED else REFUSALS[ending][0]
-    # Quota errors leave the handler and are answered by the middleware around it.
-    c.say("answer-refused" if status == 413 else "answer", url=Field("%(url)s"), status=status, mark="answered_at")
-    c.raw(_ACCESS % ("POST", status), pause="line")
+    status = 202 if ending == ACCEPTED else 500 if ending in BREAKDOWNS else REFUSALS[ending][0]
+    # Quota errors and unexpected ones leave the handler and are answered by the middleware around it.
+    shown: int | str = status
+    if ending in BREAKDOWNS and not BREAKDOWNS[ending][1].startswith("cinder.") and "status-names" in c.stage.release.flags:
+        shown = "HTTPStatus.INTERNAL_SERVER_ERROR"
+    c.say("answer-refused" if status in (413, 500) else "answer", url=Field("%(url)s"), status=shown, mark="answered_at")
+    _access(c, "POST", status)
     return c.build()
+
+
+def _access(c: Composer, method: str, status: int) -> None:
+    if c.stage.access_lines:
+        c.raw(_ACCESS % (method, status), pause="line")
 
 
 def _fail(c: Composer, task: str, ending: str) -> None:
@@ -98,14 +122,30 @@ def _fail(c: Composer, task: str, ending: str) -> None:
 
 
 def _revert(c: Composer) -> None:
+    committed = c.states["QuotaCommitTask"] == SUCCESS
     done = [t.name for t in c.flow.tasks if c.states[t.name] in (SUCCESS, FAILURE)]
     for name in reversed(done):
-        c.revert(name)
+        c.enter(name, REVERTING)
+        if name == "QuotaCommitTask" and committed:
+            c.say("reservations-created", "QuotaReserveTask", reservations=Field("%(reservations_back)s"))
+        c.enter(name, REVERTED, result="None")
     c.enter(None, REVERTED)
 
 
+def _break(c: Composer, ending: str) -> None:
+    """A failure that nobody expected: a dump and a traceback in the flow's log, the reverts, and the error that the middleware catches."""
+    task, exception, _, frames = BREAKDOWNS[ending]
+    release = c.stage.release
+    error = f"{release.summary(exception)}: %(error)s"
+    trace = ("Traceback (most recent call last):", *release.tracebacks[frames], error, "")
+    c.enter(task, FAILURE, task, more=c.dump(error), trace=trace)
+    _revert(c)
+    trace = ("Traceback (most recent call last):", *release.tracebacks["caught_error"], *release.tracebacks[frames], error, "")
+    c.say("error-caught", exception=exception, error=Field("%(error)s"), summary=f": {error}", trace=trace)
+
+
 def _fail_by_quota(c: Composer, ending: str) -> None:
-    over = f": {c.stage.release.summary('OverQuota')}: Quota exceeded for resources: "
+    over = f": {c.stage.release.summary('cinder.exception.OverQuota')}: Quota exceeded for resources: "
     if ending == "quota-gigabytes":
         fields = {name: Field(f"%({name})s") for name in ("project_id", "consumed_gb", "quota_gb")}
         c.say("quota-exceeded-gigabytes", "QuotaReserveTask", size_gb=Field("%(size)s"), resource="volume", summary=over + "['gigabytes']", **fields)
@@ -123,9 +163,9 @@ def _fail_by_quota(c: Composer, ending: str) -> None:
 
 
 def _fail_by_zone(c: Composer) -> None:
-    error = f"{c.stage.release.summary('InvalidAvailabilityZone')}: %(error)s"
+    error = f"{c.stage.release.summary('cinder.exception.InvalidAvailabilityZone')}: %(error)s"
     trace = ("Traceback (most recent call last):", *c.stage.release.tracebacks["invalid_zone"], error, "")
-    c.enter("ExtractVolumeRequestTask", FAILURE, more=("1 predecessors (most recent first):", f"  Flow '{c.flow.name}': {error}"), trace=trace)
+    c.enter("ExtractVolumeRequestTask", FAILURE, more=c.dump(error), trace=trace)
     _revert(c)
 
 
@@ -137,5 +177,5 @@ def compose_listing(stage: Stage) -> Script:
     c.say("method-called", method=Field("%(method)s"))
     c.say("volume-get-all", "zones")
     c.say("answer", url=Field("%(url)s"), status=200, mark="answered_at")
-    c.raw(_ACCESS % ("GET", 200), pause="line")
+    _access(c, "GET", 200)
     return c.build()

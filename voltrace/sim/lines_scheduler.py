@@ -10,8 +10,8 @@ DATABASE_MODE = (
     "STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,TRADITIONAL,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION"
 )
 NO_WEIGHED = "No valid backend was found. No weighed backends available"
-# How a backend fares: not listed any more, too little room, wrong capabilities, or fit.
-GONE, GOES, TOO_SMALL, MISMATCH, FIT = "gone", "goes", "too-small", "mismatch", "fit"
+# How a backend fares: not listed any more (its service just found down or disabled), too little room, wrong capabilities, or fit.
+GONE, DOWN, GOES, TOO_SMALL, MISMATCH, FIT = "gone", "down", "goes", "too-small", "mismatch", "fit"
 
 
 def say_database_mode(c: Composer, pause: str = "line") -> bool:
@@ -19,14 +19,17 @@ def say_database_mode(c: Composer, pause: str = "line") -> bool:
     return c.stage.library_lines and c.say("database-mode", pause, mode=DATABASE_MODE)
 
 
-def compose_receipt(stage: Stage, run: int, exceeded: bool) -> Script:
-    """The first stretch of the ``run``-th scheduling; on a later one with what became of the last. ``exceeded``: it is one too many."""
+def compose_receipt(stage: Stage, run: int, exceeded: bool, retries: bool) -> Script:
+    """The first stretch of the ``run``-th scheduling; on a later one with what became of the last. ``exceeded``: it is one too many.
+
+    ``retries``: whether attempts are counted at all.
+    """
     c = Composer(stage, SCHEDULER, run)
     c.enter(None, RUNNING, None, mark="received_at")
     c.start("ExtractSchedulerSpecTask", "begin")
     c.succeed("ExtractSchedulerSpecTask", "ExtractSchedulerSpecTask", "%(spec_result)s")
     c.start("ScheduleCreateVolumeTask", mark="sent_at")
-    if "spec-without-volume-id" in stage.release.flags:
+    if retries and "spec-without-volume-id" in stage.release.flags:
         c.say("object-attribute-missing", object_name="VolumeProperties", attribute="volume_id")
     if run > 1:
         c.say("last-attempt-failed", volume_id=Field("%(volume_id_of_last_attempt)s"), backend=Field("%(last_host)s"), error=Field("%(last_trace)s"))
@@ -47,9 +50,12 @@ def compose_choice(stage: Stage, run: int, zero: Script, fates: tuple[tuple[str,
     c = Composer(stage, SCHEDULER, run, after=zero)
     pause = "capabilities"
     for n, (fate, _, _) in enumerate(fates):
-        if fate == GOES:
+        if fate == DOWN:
+            pause = "capabilities" if not c.say("service-down", pause, service_host=Field(f"%(service_{n})s")) else "line"
+    for n, (fate, _, _) in enumerate(fates):
+        if fate in (DOWN, GOES):
             pause = "capabilities" if not c.say("backend-inactive", pause, backend=Field(f"%(service_{n})s")) else "line"
-    listed = [n for n, (fate, _, _) in enumerate(fates) if fate not in (GONE, GOES)]
+    listed = [n for n, (fate, _, _) in enumerate(fates) if fate not in (GONE, DOWN, GOES)]
     for n in listed:
         c.say("capabilities-updated", pause, backend=Field(f"%(host_{n})s"), capabilities=Field(f"%(stats_{n})s"))
         pause = "line"
@@ -118,7 +124,13 @@ def _give_up(c: Composer, cause: str, connects: bool = False) -> None:
     if connects:
         say_database_mode(c, "services")
     task = c.flow.tasks[-1]
-    c.say("schedule-failed", task=task.logged_as, cause=Field(cause), summary=f": {c.stage.release.summary('NoValidBackend')}: {cause}", mark="given_up_at")
+    c.say(
+        "schedule-failed",
+        task=task.logged_as,
+        cause=Field(cause),
+        summary=f": {c.stage.release.summary('cinder.exception.NoValidBackend')}: {cause}",
+        mark="given_up_at",
+    )
     c.say("volume-set-to-error", object_type="Volume", volume_id=Field("%(volume_id)s"), reason=Field(cause))
     c.succeed(task.name)
     c.enter(None, SUCCESS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ..lifecycle import FAILURE, REVERTED, REVERTING, RUNNING, SUCCESS, VOLUME
 from .lines_scheduler import say_database_mode
 from .script import Composer, Field, Script, Stage
@@ -12,8 +14,70 @@ _VGS = _ROOTWRAP + "vgs --noheadings --unit=g -o name,size,free,lv_count,uuid --
 _BEFORE_DRIVER = ("ExtractVolumeRefTask", "OnFailureRescheduleTask", "ExtractVolumeSpecTask", "NotifyVolumeActionTask")
 _RESULTS = {"ExtractVolumeRefTask": "%(volume)s", "ExtractVolumeSpecTask": "%(volume_spec)s"}
 DRIVER_CLASSES = {"lvm": "LVMVolumeDriver", "fake": "FakeDriver"}
-# What a driver may do wrong, and the exception that it is.
-FAILURES = {"driver-error": "VolumeBackendAPIException", "driver-not-initialized": "DriverNotInitialized"}
+# What a volume is made from, as the volume service names it.
+CREATE_TYPES = {"blank": "raw", "volume": "source_vol", "snapshot": "snap", "image": "image"}
+_TRACEBACK = "Traceback (most recent call last):"
+_REASON = "Storage array returned status 503: pool is read-only"
+_BACKEND_ERROR = f"Bad or unexpected response from the storage volume backend API: {_REASON}"
+_COPY_FAILED = "Failed to copy image to volume: "
+_QEMU = "qemu-img: error while reading sector 131072: Input/output error"
+_COMMAND_ERROR = ("Unexpected error while running command.", "Command: qemu-img convert", "Exit code: 1", "Stdout: ''", f"Stderr: '{_QEMU}'")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What may go wrong in a volume service: the exception with its text, how the code raises it, the traceback's name, and the root cause it is.
+
+    ``retryable``: the request may go back to the scheduler. ``recorded``: newer releases write a message for the user.
+    ``late``: the driver has made the volume by then.
+    """
+
+    exception: str
+    error: str
+    raised: str
+    frames: str
+    cause: str = "driver-error"
+    retryable: bool = True
+    recorded: bool = False
+    late: bool = False
+
+
+FAILURES = {
+    "driver-error": Failure(
+        "cinder.exception.VolumeBackendAPIException",
+        _BACKEND_ERROR,
+        f"exception.VolumeBackendAPIException(data='{_REASON}')",
+        "driver_failure",
+        recorded=True,
+    ),
+    "driver-crash": Failure("ValueError", "backend exploded", "ValueError('backend exploded')", "driver_failure", recorded=True),
+    "volume-not-found": Failure(
+        "cinder.exception.VolumeNotFound",
+        "Volume %(volume_id)s could not be found.",
+        "exception.VolumeNotFound(volume_id=volume.id)",
+        "driver_failure",
+        retryable=False,
+        recorded=True,
+    ),
+    "clone-error": Failure(
+        "cinder.exception.VolumeBackendAPIException", _BACKEND_ERROR, f"exception.VolumeBackendAPIException(data='{_REASON}')", "clone_failure"
+    ),
+    "image-fetch": Failure(
+        "cinder.exception.ImageCopyFailure",
+        _COPY_FAILED + "HTTP 500 from glance",
+        "exception.ImageCopyFailure(reason='HTTP 500 from glance')",
+        "image_failure",
+        "image-error",
+        retryable=False,
+        late=True,
+    ),
+    "image-conversion": Failure(
+        "cinder.exception.ImageCopyFailure", _COPY_FAILED + _QEMU, "", "image_command_failure", "image-error", retryable=False, late=True
+    ),
+    "driver-not-initialized": Failure(
+        "cinder.exception.DriverNotInitialized", "Volume driver not ready.", "", "driver_not_initialized", "driver-not-initialized"
+    ),
+}
 
 
 def _lvs(stage: Stage) -> str:
@@ -23,7 +87,7 @@ def _lvs(stage: Stage) -> str:
     )
 
 
-def compose_start(stage: Stage, run: int, driver: str, failure: str | None) -> Script:
+def compose_start(stage: Stage, run: int, driver: str, failure: str | None, source: str) -> Script:
     """From the receipt of the ``run``-th attempt to the moment when the driver begins its work (or raises ``failure``)."""
     c = Composer(stage, VOLUME, run)
     c.say("reschedule-parameters", None, allow="True", retry=Field("%(retry)s"), mark="received_at")
@@ -35,20 +99,51 @@ def compose_start(stage: Stage, run: int, driver: str, failure: str | None) -> S
     if failure == "driver-not-initialized":
         c.say("driver-not-initialized", driver=DRIVER_CLASSES[driver])
         return c.build()
-    c.say("being-created", volume_id=Field("%(volume_id)s"), create_type="raw", specification=Field("%(volume_rest)s"))
-    if driver == "lvm" and failure is None:
+    c.say("being-created", volume_id=Field("%(volume_id)s"), create_type=CREATE_TYPES[source], specification=Field("%(volume_rest)s"))
+    if source == "image":
+        c.say_either("image-clone-tried", "image-clone-tried-new", **_IMAGE)
+    if driver == "lvm" and source == "volume":
+        c.say("clone-started", source_id=Field("%(source_id)s"))
+    if driver == "lvm" and (failure is None or FAILURES[failure].late):
         c.say("command-run", command=Field(_LVCREATE), mark="run_at")
     return c.build()
 
 
-def compose_end(stage: Stage, run: int, driver: str, begun: Script) -> Script:
-    """From the driver's return to the end of a create that works."""
-    c = Composer(stage, VOLUME, run, after=begun)
-    pause = None
+_IMAGE = {"volume_id": Field("%(volume_id)s"), "image_id": Field("%(image_id)s"), "location": "(None, None)"}
+
+
+def _say_copy_failed(c: Composer, failure: str) -> None:
+    release = c.stage.release
+    if failure == "image-conversion":
+        name = release.summary("oslo_concurrency.processutils.ProcessExecutionError")
+        first, *more = _COMMAND_ERROR
+        frames = (*release.tracebacks["image_copy"][:-1], "    raise processutils.ProcessExecutionError(cmd=cmd, exit_code=1)")
+        trace = (_TRACEBACK, *frames, f"{name}: {first}", *more, "")
+        key, summary = "image-copy-failed-command", f": {name}: {first}"
+    else:
+        error = f"{release.summary(FAILURES[failure].exception)}: %(error)s"
+        more, trace = [], (_TRACEBACK, *release.tracebacks["image_copy"], error, "")
+        key, summary = "image-copy-failed", f": {error}"
+    c.say_either(key, f"{key}-utils", summary=summary, more=more, trace=trace, volume_id=_IMAGE["volume_id"], image_id=_IMAGE["image_id"])
+
+
+def _return_from_driver(c: Composer, driver: str) -> None:
+    """What tells that the driver has made the volume."""
     if driver == "lvm":
         c.say("command-returned", None, command=Field(_LVCREATE), returncode=0, elapsed_s=Field("%(elapsed)s"), mark="returned_at")
-        pause = "line"
-    c.succeed("CreateVolumeFromSpecTask", pause or "line", "%(volume_rest)s")
+
+
+def compose_end(stage: Stage, run: int, driver: str, begun: Script, source: str) -> Script:
+    """From the driver's return to the end of a create that works."""
+    c = Composer(stage, VOLUME, run, after=begun)
+    _return_from_driver(c, driver)
+    if source == "image":
+        c.say_either("image-download-started", "image-download-started-utils", **_IMAGE)
+        c.say_either("image-downloaded", "image-downloaded-utils", **_IMAGE)
+        c.say_either("marked-bootable", "marked-bootable-utils", volume_id=_IMAGE["volume_id"])
+        c.say("metadata-copied-from-image", volume_id=_IMAGE["volume_id"], image_id=_IMAGE["image_id"])
+        c.say("image-metadata-stored", volume_id=_IMAGE["volume_id"], image_id=_IMAGE["image_id"], metadata=Field("%(image_glance_metadata)s"))
+    c.succeed("CreateVolumeFromSpecTask", "line", "%(volume_rest)s")
     c.start("CreateVolumeOnFinishTask")
     c.say("volume-created", "CreateVolumeOnFinishTask", volume_name=Field("volume-%(volume_id)s"), volume_id=Field("%(volume_id)s"))
     c.succeed("CreateVolumeOnFinishTask")
@@ -57,19 +152,44 @@ def compose_end(stage: Stage, run: int, driver: str, begun: Script) -> Script:
     return c.build()
 
 
-def compose_failure(stage: Stage, run: int, driver: str, failure: str, begun: Script) -> Script:
-    """From the driver's exception through the revert, in which the request goes back to the scheduler."""
+def compose_failure(stage: Stage, run: int, driver: str, failure: str, begun: Script, retried: bool) -> Script:
+    """From the exception through the revert, in which the request goes back to the scheduler if it is ``retried``."""
     c = Composer(stage, VOLUME, run, after=begun)
-    release = stage.release
-    error = f"{release.summary(FAILURES[failure])}: %(error)s"
-    frames = release.tracebacks["driver_failure" if failure == "driver-error" else "driver_not_initialized"]
-    if failure == "driver-error" and "message-on-driver-failure" in release.flags:
+    release, kind = stage.release, FAILURES[failure]
+    error = f"{release.summary(kind.exception)}: %(error)s"
+    frames = release.tracebacks[kind.frames]
+    if kind.late:
+        _return_from_driver(c, driver)
+        c.say_either("image-download-started", "image-download-started-utils", **_IMAGE)
+        _say_copy_failed(c, failure)
+    if kind.recorded and "message-on-driver-failure" in release.flags:
         c.say("message-record-created", request_id=Field("%(request_id)s"))
         say_database_mode(c, "driver-failure")
-    c.enter("CreateVolumeFromSpecTask", FAILURE, more=_dump(c, error), trace=("Traceback (most recent call last):", *frames, error, ""), mark="failed_at")
+    c.enter("CreateVolumeFromSpecTask", FAILURE, more=c.dump(error), trace=(_TRACEBACK, *frames, error, ""), mark="failed_at")
     for task in ("CreateVolumeFromSpecTask", "NotifyVolumeActionTask", "ExtractVolumeSpecTask"):
         c.revert(task)
     c.enter("OnFailureRescheduleTask", REVERTING, mark="reschedule_at")
+    if retried:
+        _reschedule(c, driver)
+    else:
+        c.say("volume-set-to-error", object_type="Volume", volume_id=Field("%(volume_id)s"), reason="Unknown reason")
+        c.say("create-failed", volume_id=Field("%(volume_id)s"))
+    c.enter("OnFailureRescheduleTask", REVERTED, result=str(retried))
+    c.revert("ExtractVolumeRefTask")
+    c.enter(None, REVERTED)
+    # The traceback of an error's cause stands before that of the error, which alone goes through the message's handling.
+    cause = len(frames) - frames[::-1].index(_TRACEBACK) if _TRACEBACK in frames else 0
+    trace = (_TRACEBACK, *frames[:cause], *release.tracebacks["message_handling"], *frames[cause:], error, "")
+    if failure == "volume-not-found" and release.tracebacks.get("exception_dropped"):
+        # The clean-up after it fails on its own, and its error takes the place of the first.
+        c.say_either("exception-dropped", "exception-dropped-root", traceback=Field("%(dropped)s"))
+        error = "TypeError: unsupported operand type(s) for +: 'NoneType' and 'str'"
+        trace = (_TRACEBACK, *release.tracebacks["exception_dropped"], error, "")
+    c.say("message-handling-failed", summary=f": {error}", trace=trace)
+    return c.build()
+
+
+def _reschedule(c: Composer, driver: str) -> None:
     c.say("reschedule-update", volume_id=Field("%(volume_id)s"), update=Field("%(row_cleared)s"))
     c.say(
         "rescheduling",
@@ -82,23 +202,6 @@ def compose_failure(stage: Stage, run: int, driver: str, failure: str, begun: Sc
     c.say("rescheduled", "cast", volume_id=Field("%(volume_id)s"))
     if driver == "lvm":
         _delete_remains(c)
-    c.enter("OnFailureRescheduleTask", REVERTED, result="True")
-    c.revert("ExtractVolumeRefTask")
-    c.enter(None, REVERTED)
-    trace = ("Traceback (most recent call last):", *release.tracebacks["message_handling"], *frames, error, "")
-    c.say("message-handling-failed", summary=f": {error}", trace=trace)
-    return c.build()
-
-
-def _dump(c: Composer, error: str) -> tuple[str, ...]:
-    """The predecessors of the failed task, the latest first, each indented below the one before."""
-    lines = ["5 predecessors (most recent first):"]
-    for depth, name in enumerate(reversed(_BEFORE_DRIVER)):
-        logged_as = next(t.logged_as for t in c.flow.tasks if t.name == name)
-        branch = "  |__" if depth else "  "
-        lines.append(f"{'   ' * (depth - 1)}{branch}Atom '{logged_as}' %(atom_{name})s")
-    lines.append(f"{'   ' * (len(_BEFORE_DRIVER) - 1)}  |__Flow '{c.flow.name}': {error}")
-    return tuple(lines)
 
 
 def _delete_remains(c: Composer) -> None:
@@ -118,10 +221,33 @@ def compose_report(stage: Stage, driver: str) -> Script:
         c.say("thread-count", count=5)
         c.say("thread-list", threads=Field("%(threads)s"))
     c.say("periodic-task", task="VolumeManager.publish_service_capabilities")
+    _say_stats(c, driver)
+    c.say("capabilities-sent", mark="sent_at")
+    return c.build()
+
+
+def compose_restart(stage: Stage, driver: str, left: int) -> Script:
+    """What a volume service writes when it starts: it looks at its backend, and cleans the ``left`` volumes up that it was at work on."""
+    c = Composer(stage, VOLUME)
+    named = {"driver": DRIVER_CLASSES[driver], "version": "3.0.0"}
+    c.say("service-starting", None, alone=True, service="cinder-volume", version=stage.release.version)
+    c.say_either("driver-starting", "driver-starting-old", "begin", anonymous=True, **named)
+    _say_stats(c, driver)
+    c.say("capabilities-sent", anonymous=True)
+    c.say_either("driver-started", "driver-started-old", anonymous=True)
+    c.say("cleanup-initiated", anonymous=True, service_id=Field("%(service_id)s"))
+    for n in range(left):
+        c.say("cleaning-volume", anonymous=True, volume_id=Field(f"%(left_{n})s"), volume_status="creating")
+    c.say("cleanup-completed", anonymous=True, service_id=Field("%(service_id)s"))
+    c.say("rpc-server-creating", anonymous=True, service="cinder-volume")
+    c.say("driver-rpc-starting", anonymous=True, **named)
+    c.say("driver-rpc-started", anonymous=True)
+    return c.build()
+
+
+def _say_stats(c: Composer, driver: str) -> None:
     if driver == "lvm":
         c.say("stats-updated-lvm")
         for n, command in enumerate((_VGS, _lvs(c.stage))):
             c.say("command-run", command=Field(command), mark=f"run_at_{n}")
             c.say("command-returned", "lvs", command=Field(command), returncode=0, elapsed_s=Field(f"%(elapsed_{n})s"), mark=f"returned_at_{n}")
-    c.say("capabilities-sent", mark="sent_at")
-    return c.build()

@@ -9,7 +9,7 @@ from random import Random
 
 from ..errors import UsageError
 from .cloud import Ask, Scenario
-from .faults import Fault
+from .faults import SOURCES, Fault
 
 _BLOCK = 100
 
@@ -24,6 +24,8 @@ class Wish:
     volume: dict
     fault: Fault | None
     global_request_id: str | None
+    source: str = "blank"
+    source_id: str = ""
 
     @property
     def body(self) -> str:
@@ -56,16 +58,21 @@ def _wish(scenario: Scenario, ask: Ask, number: int, rng: Random, ids: Random) -
     fault = ask.trouble
     name = rng.choice(ask.names) if ask.names else f"vol-{number:04d}"
     volume: dict[str, object] = {"name": name} if name else {}
-    volume["size"] = rng.choice(ask.sizes)
+    size = rng.choice(ask.sizes)
+    volume = {"size": size} | volume if scenario.size_first else volume | {"size": size}
     kind = rng.choice(ask.types)
     if kind:
         volume["volume_type"] = kind
     if ask.zone:
         volume["availability_zone"] = ask.zone
+    source = ask.source or (fault.source if fault else "")
+    source_id = uuids(ids, 1)[0] if source else ""
+    if source:
+        volume[SOURCES[source]] = source_id
     if fault:
         volume |= fault.asks
     global_id = f"req-{uuids(ids, 1)[0]}" if ask.global_id and rng.random() < ask.global_id else None
-    return Wish(number, project.name, project.user, volume, fault, global_id)
+    return Wish(number, project.name, project.user, volume, fault, global_id, source or "blank", source_id)
 
 
 def uuids(ids: Random, count: int) -> list[str]:

@@ -20,6 +20,7 @@ class Release:
     """
 
     name: str
+    version: str
     code: str
     libraries: str
     unicode: str
@@ -38,8 +39,8 @@ class Release:
         return (self.code if path.startswith("cinder/") else self.libraries) + path
 
     def summary(self, exception: str) -> str:
-        """An exception's name in error summaries and tracebacks (``exception`` is Cinder's class name)."""
-        return f"cinder.exception.{exception}" if self.qualified else exception
+        """An exception's name in error summaries and tracebacks; ``exception`` is its full name."""
+        return exception if self.qualified else exception.rpartition(".")[2]
 
     def python(self, value: object) -> str:
         """The repr of a value as this release's Python writes it."""
@@ -69,9 +70,10 @@ def load_release(name: str) -> Release:
     known = releases()
     if name not in known:
         raise UsageError(f"no release '{name}' to simulate; there are {', '.join(known)}")
-    data = tomllib.loads(resources.files(__package__).joinpath("releases", f"{name}.toml").read_text("utf-8"))
+    data = _read(name)
     return Release(
         name=data["name"],
+        version=data["version"],
         code=data["code"],
         libraries=data["libraries"],
         unicode=data["unicode"],
@@ -85,3 +87,12 @@ def load_release(name: str) -> Release:
         atoms=data["atoms"],
         tracebacks=data["tracebacks"],
     )
+
+
+def _read(name: str) -> dict:
+    """A release's data. What it does not hold itself is that of the release that it is ``like``; an empty table empties the other's."""
+    own = tomllib.loads(resources.files(__package__).joinpath("releases", f"{name}.toml").read_text("utf-8"))
+    if "like" not in own:
+        return own
+    data = _read(own["like"])
+    return data | {key: data[key] | value if value and isinstance(value, dict) and key in data else value for key, value in own.items()}

@@ -15,7 +15,7 @@ from random import Random
 from typing import BinaryIO
 
 from ..errors import UsageError
-from ..formats import FORMATS, SERVICE_FILES, Format
+from ..formats import FORMATS, PACKINGS, SERVICE_FILES, Format, Packing
 from ..messages import catalogue
 from ..profile import Profile, default_profile
 from .cloud import Scenario, load_scenario
@@ -30,7 +30,7 @@ from .write import Merger
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A simulation, its options checked. ``start`` is µs since the epoch."""
+    """A simulation, its options checked. ``start`` is µs since the epoch; ``packing`` wraps the format's lines, if any does."""
 
     scenario: Scenario
     release: Release
@@ -42,13 +42,14 @@ class Plan:
     colour: bool
     debug: bool
     profile: Profile
+    packing: Packing | None = None
 
 
 def make_plan(
     scenario: str = "devstack",
     release: str = "2026.2",
     format: str = "short-precise",
-    requests: int = 20,
+    requests: int | None = None,
     arrivals: str = "poisson:1",
     seed: int = 0,
     start: str = "2026-01-05T09:00:00Z",
@@ -56,21 +57,24 @@ def make_plan(
     debug: bool = True,
 ) -> Plan:
     """The options of ``voltrace simulate`` as values. Raises UsageError that says what would be right."""
-    if format not in FORMATS:
-        raise UsageError(f"no format '{format}'; there are {', '.join(FORMATS)}")
-    if requests < 1:
+    if format not in FORMATS and format not in PACKINGS:
+        raise UsageError(f"no format '{format}'; there are {', '.join((*FORMATS, *PACKINGS))}")
+    packing = PACKINGS.get(format)
+    if requests is not None and requests < 1:
         raise UsageError(f"requests must be 1 or more, not {requests}")
+    what = load_scenario(scenario)
     return Plan(
-        load_scenario(scenario),
+        what,
         load_release(release),
-        FORMATS[format],
-        requests,
+        packing.entries if packing else FORMATS[format],
+        what.usual_requests if requests is None else requests,
         read_arrivals(arrivals),
         seed,
         read_start(start),
         colour,
         debug,
         default_profile(),
+        packing,
     )
 
 
@@ -91,8 +95,8 @@ def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, 
     """Runs a plan and writes its lines and truths as they come. The merger knows the last stamp of each service's file."""
     import simpy
 
-    stage = Stage(plan.release, catalogue(), plan.format, plan.colour, plan.debug, plan.profile, plan.scenario.library_lines)
-    merger, truths = Merger(merged, services), TruthWriter(truth)
+    stage = Stage(plan.release, catalogue(), plan.format, plan.colour, plan.debug, plan.profile, plan.scenario.library_lines, plan.scenario.access_lines)
+    merger, truths = Merger(merged, services, plan.packing and plan.packing.pack), TruthWriter(truth)
     env = simpy.Environment(initial_time=plan.start)
     site = Site(env, plan.scenario, stage, merger, truths, plan.seed)
     open_services(site)

@@ -82,12 +82,14 @@ def python_timestamp(at: int) -> str:
 DERIVED: dict[str, Callable[[Values], str]] = {
     "created_z": lambda v: utc(v["created_at"]) + "Z",
     "created_iso": lambda v: utc(v["created_at"]) + ".000000",
+    "scheduled_before_iso": lambda v: utc(v["scheduled_before"]) + ".000000",
     "scheduled_z": lambda v: utc(v["scheduled_at"]) + "Z",
     "cleared_at": lambda v: python_datetime(v["reschedule_at"]),
     "consumed": lambda v: python_timestamp(v["scheduled_at"]),
     "elapsed": lambda v: f"{(v['returned_at'] - v['run_at']) / 1e6:.3f}",
     "elapsed_0": lambda v: f"{(v['returned_at_0'] - v['run_at_0']) / 1e6:.3f}",
     "elapsed_1": lambda v: f"{(v['returned_at_1'] - v['run_at_1']) / 1e6:.3f}",
+    "type_asked": lambda v: v["type_object"],
     "until": lambda v: python_timestamp(v["zones_at"] + 3_600_000_000),
     "access_date": lambda v: time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(v["received_at"] // 1_000_000)),
     "milliseconds": lambda v: str((v["answered_at"] - v["received_at"]) // 1000),
@@ -105,6 +107,7 @@ class Stage:
     debug: bool
     profile: Profile
     library_lines: bool
+    access_lines: bool
     tables: dict[str, list[int]] = field(default_factory=dict)
     scripts: dict[tuple, Script] = field(default_factory=dict)
 
@@ -176,42 +179,51 @@ class Composer:
         more: Iterable[str] = (),
         trace: Iterable[str] = (),
         anonymous: bool = False,
+        alone: bool = False,
         **fields,
     ) -> bool:
         """A line of the catalogue's row ``key``, if the release has it. ``more`` are the message's further text lines, ``trace`` a traceback's.
 
+        ``anonymous``: before anybody is known; ``alone``: outside of all requests.
         ``pause`` names the profile's figure of this service that passes before it, None if nothing does.
         """
         if not self.has(key):
             return False
         row = self.stage.rows[key]
         message = bind(row.wording, fields) + summary
-        self._record(row, message, tuple(more), tuple(trace), anonymous, pause)
+        self._record(row, message, tuple(more), tuple(trace), anonymous, alone, pause)
         if mark:
             self.mark(mark)
         return True
+
+    def say_either(self, key: str, other: str, pause: str | None = "line", /, **more) -> bool:
+        """A line of the row ``key``, or of ``other`` in releases that do not have that."""
+        return self.say(key, pause, **more) or self.say(other, pause, **more)
 
     def mark(self, name: str) -> None:
         """Names the instant of the last line."""
         self.marks.append((name, len(self.texts) - 1))
 
-    def _record(self, row, message: str, more: tuple[str, ...], trace: tuple[str, ...], anonymous: bool, pause: str | None) -> None:
+    def _record(self, row, message: str, more: tuple[str, ...], trace: tuple[str, ...], anonymous: bool, alone: bool, pause: str | None) -> None:
         stage, layout = self.stage, self.stage.format.layout
         self._pause(pause)
-        self.own.append(len(self.texts))
+        if not alone:
+            self.own.append(len(self.texts))
         if row.level == "DEBUG" and not stage.debug:
             self.texts.append(None)
             return
         colour = COLOURS[row.level] if stage.colour and self.journal else ""
         suffix = ("%(pid)s", row.function, stage.release.source(row.path), row.lines[stage.release.name]) if row.level == "DEBUG" else None
-        body = write_body(layout, row.level, row.logger, self._context(colour, anonymous), "\n".join((message, *more)), suffix, colour)  # type: ignore[arg-type]
+        body = write_body(layout, row.level, row.logger, self._context(colour, anonymous, alone), "\n".join((message, *more)), suffix, colour)  # type: ignore[arg-type]
         lines = body.split("\n")
         text = "%(prefix)s" + ("\n%(prefix)s".join(line for line in lines if line) if self.journal else "\n".join(lines))
         for line in trace:
             text += "\n%(prefix)s" + write_traceback(layout, row.logger, line, colour)
         self.texts.append(text)
 
-    def _context(self, colour: str, anonymous: bool) -> str:
+    def _context(self, colour: str, anonymous: bool, alone: bool) -> str:
+        if alone:
+            return write_context(self.stage.format.layout, self.stage.release.name, None, None, ("", ""), ("", ""), colour)
         if not colour and not anonymous:
             return "%(context)s"
         nobody = ("None", "-")
@@ -263,6 +275,15 @@ class Composer:
                 key = "task-transition-result" if level == "DEBUG" else "task-reverted"
         self.say(f"{key}-{self.service}", pause, mark=mark, summary=summary, more=more, trace=trace, state=new, old=old, result=Field(result or ""), **fields)
         self.steps.append((len(self.texts) - 1, Step(self.flow.name, self.run, task, old, new)))
+
+    def dump(self, error: str) -> tuple[str, ...]:
+        """What a failure that nobody expected shows of the tasks before it: the latest first, each indented below the one before."""
+        before = [t for t in self.flow.tasks if self.states[t.name] == SUCCESS]
+        lines = [f"{len(before) + 1} predecessors (most recent first):"]
+        for depth, task in enumerate(reversed(before)):
+            lines.append(f"{'   ' * (depth - 1)}{'  |__' if depth else '  '}Atom '{task.logged_as}' %(atom_{task.name})s")
+        lines.append(f"{'   ' * (len(before) - 1)}  |__Flow '{self.flow.name}': {error}" if before else f"  Flow '{self.flow.name}': {error}")
+        return tuple(lines)
 
     def succeed(self, task: str, pause: str = "line", result: str = "None", **more) -> None:
         self.enter(task, SUCCESS, pause, result=result, **more)

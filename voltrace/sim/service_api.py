@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from ..lifecycle import API, FAILURE, SCHEDULER_TOPIC
+from ..lifecycle import API, FAILURE, SCHEDULER, SCHEDULER_TOPIC
 from ..verdict import Outcome
-from .lines_api import ACCEPTED, REFUSALS, compose_create
+from .lines_api import ACCEPTED, BREAKDOWNS, REFUSALS, compose_create
 from .load import Wish, uuids
 from .script import Script, Values
 from .site import Process, Request, Site
 from .truth import Story
 
+# What the reverts leave of the volume's row when the API breaks down: with its quota committed it is kept.
+_ROW_LEFT = {"database": None, "commit": "deleted-row", "cast": "creating"}
 _CAUSES = {400: "invalid-input", 404: "not-found", 413: "over-quota"}
-_COUNTED = ("quota-gigabytes", "quota-volumes", ACCEPTED)
+_COUNTED = ("quota-gigabytes", "quota-volumes", *BREAKDOWNS, ACCEPTED)
 
 
 def arrive(site: Site, wish: Wish) -> Request:
@@ -38,15 +40,31 @@ def arrive(site: Site, wish: Wish) -> Request:
         "zone": volume.get("availability_zone", site.scenario.zone),
         "max_attempts": site.scenario.max_attempts,
         "address": site.address(),
+        **_source_fields(site, wish),
         **site.types.get(kind, site.types[site.scenario.default_type]),
     }
     # The journal's lines name project and user, oslo's give their ids; before 2023.1 these do not give the global request id.
     project, user = (project_id, user_id) if site.stage.format.layout == "oslo" else (wish.project, wish.user)
     whole = size if isinstance(size, int) else None
     told = wish.global_request_id if (wish.global_request_id or "") in site.context(fields | {"user_shown": wish.user}) else None
-    story = Story(request_id, told, project, user, volume.get("name"), whole, kind, volume.get("availability_zone"), path)
+    story = Story(request_id, told, project, user, volume.get("name"), whole, kind, volume.get("availability_zone"), path, wish.source)
     site.running += 1
     return Request(wish, story, fields)
+
+
+def _source_fields(site: Site, wish: Wish) -> dict:
+    """What the volume is made from, as objects and as Python values show it."""
+    python = site.stage.release.python
+    fields: dict[str, object] = {} if "volume_type" in wish.volume else {"type_asked": "None"}
+    for name, source in (("snapshot", "snapshot"), ("source", "volume"), ("image", "image")):
+        theirs = wish.source == source
+        fields[f"{name}_id"] = wish.source_id if theirs else "None"
+        fields[f"{name}_python"] = python(wish.source_id) if theirs else "None"
+    beside = site.pools[0].host if wish.source in ("volume", "snapshot") else None  # where its source is
+    fields["resource_backend"] = f"'{beside}'" if beside else "<?>"
+    fields["resource_backend_item"] = f"'resource_backend': {site.stage.release.python(beside)}, " if beside else ""
+    fields["image_name"], fields["image_checksum"] = "cirros", wish.source_id.replace("-", "")
+    return fields
 
 
 def serve(site: Site, request: Request, worker: Process | None = None) -> Generator:
@@ -57,15 +75,16 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
     body = wish.body
     ending, error, more = _judge(site, request)
     kind = request.fields["type_name"]
-    script = site.stage.script(compose_create, ending, env.now >= worker.zones_until, ending in _COUNTED and kind not in worker.types)
+    script = site.stage.script(compose_create, ending, env.now >= worker.zones_until, ending in _COUNTED and kind not in worker.types, wish.source)
     run = site.begin_run(request, API, 1) if script.steps else None
     values = site.values(request, API, run.ids if run else {}, more, {"error": error, "body_json": body, "body_python": site.stage.release.body(wish.volume)})
     values["method"] = site.payloads["method"] % {"controller": site.controller}
     site.count(worker, values, len(body), 997 if ending == ACCEPTED else 151)
-    if ending == ACCEPTED:
-        _make_row(site, request, values)
+    if ending == ACCEPTED or ending in BREAKDOWNS:
+        _make_row(site, request, values, ending)
     ats = site.play(worker, script, values, request, run)
     site.truth.begin(story)
+    lost = False
     if "zones_at" in values:
         worker.zones_until = values["zones_at"] + 3_600_000_000
     if ending in _COUNTED:
@@ -75,14 +94,25 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
     if ending == ACCEPTED:
         story.status = 202
         request.fields["created_at"] = values["created_at"]
-        arrival = values["sent_at"] + site.sample("broker/cinder-scheduler")
-        site.broker.cast(SCHEDULER_TOPIC, arrival, request, values["sent_at"], API)
+        if wish.fault and wish.fault.loses:
+            lost = True
+            _lose(site, request, values["sent_at"])
+        else:
+            arrival = values["sent_at"] + site.sample("broker/cinder-scheduler")
+            site.broker.cast(SCHEDULER_TOPIC, arrival, request, values["sent_at"], API)
     else:
-        _refuse(site, request, script, ats, ending, error)
+        _fail(site, request, script, ats, ending, error)
     yield env.timeout(ats[-1] - env.now + 1)
     site.idle.put(worker)
-    if ending != ACCEPTED:
+    if ending != ACCEPTED or lost:
         site.end(request)
+
+
+def _lose(site: Site, request: Request, sent: int) -> None:
+    """The cast to the scheduler never arrives: the volume stays as the API made it."""
+    request.story.hand_over(API, SCHEDULER, 1, sent, None)
+    request.story.outcome = Outcome("lost", "message-not-received", final_status="creating")
+    site.blame(request, SCHEDULER, sent)
 
 
 def _judge(site: Site, request: Request) -> tuple[str, str, dict]:
@@ -99,13 +129,23 @@ def _judge(site: Site, request: Request) -> tuple[str, str, dict]:
         return "flow-size", f"Invalid input received: Volume size '{size}' must be an integer and greater than 0", {}
     if volume.get("availability_zone", zone) != zone:
         return "zone", f"Availability zone '{volume['availability_zone']}' is invalid.", {}
+    fault = request.wish.fault
+    if fault and fault.kind == "source-larger":
+        larger = f"Volume size '{size}'GB cannot be smaller than original volume size  {size + 1}GB. They must be >= original volume size."
+        return "source-size", f"Invalid input received: {larger}", {}
     exceeded, error, fields = site.quotas.reserve(request.wish.project, size)
+    if not exceeded and fault and fault.breaks:
+        site.quotas.give_back(request.wish.project, size)
+        return fault.breaks, BREAKDOWNS[fault.breaks][2], {}
     return exceeded or ACCEPTED, error, fields
 
 
-def _make_row(site: Site, request: Request, values: Values) -> None:
+def _make_row(site: Site, request: Request, values: Values, ending: str) -> None:
     volume_id, *reservations = uuids(site.ids, 5)
     prefix = site.stage.release.unicode
+    if ending in BREAKDOWNS:
+        values["reservations_back"] = f"[{', '.join(repr(r) for r in uuids(site.ids, 4))}]"
+        values["quota_committed"] = ending == "cast"
     made = {
         "volume_id": volume_id,
         "reservations": "[" + ", ".join(f"'{r}'" for r in reservations) + "]",
@@ -113,14 +153,21 @@ def _make_row(site: Site, request: Request, values: Values) -> None:
         "reservations_cast": ", ".join(f"{prefix}'{r}'" for r in reservations),
     }
     request.fields |= made
-    request.story.volume_id = volume_id
+    if ending != "database":
+        request.story.volume_id = volume_id
     values.update(made)
 
 
-def _refuse(site: Site, request: Request, script: Script, ats: list[int], ending: str, error: str) -> None:
-    status, exception = REFUSALS[ending]
+def _fail(site: Site, request: Request, script: Script, ats: list[int], ending: str, error: str) -> None:
     story, at = request.story, ats[-1]
-    story.status, story.outcome = status, Outcome("refused", _CAUSES[status])
+    if ending in BREAKDOWNS:
+        fault = request.wish.fault
+        status, exception = 500, BREAKDOWNS[ending][1].rpartition(".")[2]
+        story.outcome = Outcome("failed", fault.cause if fault else None, final_status=_ROW_LEFT[ending])
+    else:
+        status, exception = REFUSALS[ending]
+        story.outcome = Outcome("refused", _CAUSES[status])
+    story.status = status
     for line, step in script.steps:
         if step.new == FAILURE:
             at = ats[line]

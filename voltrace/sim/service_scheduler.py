@@ -7,7 +7,8 @@ from collections.abc import Generator
 from ..lifecycle import SCHEDULER, VOLUME_TOPIC
 from ..verdict import Outcome
 from .capacity import Pool
-from .lines_scheduler import FIT, GOES, GONE, MISMATCH, NO_WEIGHED, TOO_SMALL, compose_choice, compose_receipt
+from .lines_scheduler import DOWN, FIT, GOES, GONE, MISMATCH, NO_WEIGHED, TOO_SMALL, compose_choice, compose_receipt
+from .lines_volume import FAILURES
 from .script import Script, Values
 from .site import Request, Site
 from .truth import Run
@@ -20,7 +21,7 @@ def schedule(site: Site, request: Request, sent: int, sender: str) -> Generator:
     exceeded = number > site.scenario.max_attempts
     run = site.begin_run(request, SCHEDULER, number)
     values = site.values(request, SCHEDULER, run.ids, _look_back(site, request, exceeded) if number > 1 else {})
-    receipt = site.stage.script(compose_receipt, number, exceeded)
+    receipt = site.stage.script(compose_receipt, number, exceeded, site.scenario.max_attempts > 1)
     ats = site.play(site.scheduler, receipt, values, request, run)
     request.story.hand_over(sender, SCHEDULER, number, sent, values["received_at"])
     if exceeded:
@@ -53,7 +54,9 @@ def _choose(site: Site, request: Request, run: Run, values: Values, receipt: Scr
     """Filters and weighs the backends and casts to the best. The lines' instants, and whether there was one."""
     size, kind = request.fields["size"], site.scenario.type(request.fields["type_name"])
     required = kind.backend if kind else None
-    fates = tuple(_fate(pool, size, required) for pool in site.pools)
+    fault = request.wish.fault
+    silent = bool(fault and fault.kind == "service-down")
+    fates = tuple(_fate(pool, size, required, silent) for pool in site.pools)
     fit = [pool for pool, (fate, _, _) in zip(site.pools, fates) if fate == FIT]
     for n, pool in enumerate(site.pools):
         values.update(pool.fields(site.payloads, f"_{n}"))
@@ -67,6 +70,8 @@ def _choose(site: Site, request: Request, run: Run, values: Values, receipt: Scr
     if not chosen:
         _give_up(site, request, values, NO_WEIGHED, "no-other-backend" if run.number > 1 else None)
         return ats, False
+    if request.tried:
+        request.fields |= {"host_before": request.tried[-1], "scheduled_before": request.fields["scheduled_at"]}
     request.tried += (chosen.host,)
     request.fields["scheduled_at"] = values["scheduled_at"]
     arrival = values["scheduled_at"] + site.sample("broker/cinder-volume")
@@ -74,8 +79,11 @@ def _choose(site: Site, request: Request, run: Run, values: Values, receipt: Scr
     return ats, True
 
 
-def _fate(pool: Pool, size: int, required: str | None) -> tuple[str, bool, bool]:
-    """How a backend fares, whether its report is taken over, whether its capacity is finite."""
+def _fate(pool: Pool, size: int, required: str | None, silent: bool) -> tuple[str, bool, bool]:
+    """How a backend fares, whether its report is taken over, whether its capacity is finite. ``silent``: its service was not heard of in time."""
+    if silent:
+        fate, pool.known = (DOWN if pool.known else GONE), False
+        return fate, False, pool.finite
     if not pool.enabled:
         fate, pool.known = (GOES if pool.known else GONE), False
         return fate, False, pool.finite
@@ -98,6 +106,6 @@ def _weights(fit: list[Pool]) -> dict:
 def _give_up(site: Site, request: Request, values: Values, message: str, gave_up: str | None) -> None:
     story, fault = request.story, request.wish.fault
     story.fail(values["given_up_at"], SCHEDULER, "volume_create_scheduler", "ScheduleCreateVolumeTask", request.attempt, None, "NoValidBackend", message)
-    cause = fault.raises if request.tried and fault and fault.raises else "no-valid-backend"
+    cause = FAILURES[fault.raises].cause if request.tried and fault and fault.raises else "no-valid-backend"
     story.outcome = Outcome("failed", cause, gave_up, "error")
     site.blame(request, SCHEDULER, values["given_up_at"])

@@ -6,9 +6,10 @@ from collections.abc import Callable, Generator
 
 from ..lifecycle import SCHEDULER, SCHEDULER_TOPIC, VOLUME
 from ..verdict import Outcome
-from .lines_volume import FAILURES, compose_end, compose_failure, compose_start
+from .lines_volume import CREATE_TYPES, FAILURES, Failure, compose_end, compose_failure, compose_start
+from .restart import kill
 from .script import Script, Values
-from .site import ERRORS, REASON, Request, Site
+from .site import Request, Site
 from .truth import Run
 
 
@@ -22,29 +23,60 @@ def volume_service(site: Site, n: int) -> Callable[..., Generator]:
 
 
 def _create(site: Site, n: int, request: Request, sent: int) -> Generator:
-    env, story, number, pool = site.env, request.story, request.attempt, site.pools[n]
+    env, story, number, pool, fault = site.env, request.story, request.attempt, site.pools[n], request.wish.fault
+    while site.stopped is not None:
+        yield site.stopped
+    process = site.volumes[n]
+    process.active.append(request)
     run = site.begin_run(request, VOLUME, number)
-    failure = _failure(request)
+    failure, source = _failure(request), request.wish.source
     prefix = site.stage.release.unicode
     tried = ", ".join(f"{prefix}'{host}'" for host in request.tried)
-    more = {"host": pool.host, "backend": pool.backend.name, "attempt": number, "tried": tried, "error": ERRORS.get(failure or "", ""), "reason": REASON}
-    values = site.values(request, VOLUME, run.ids, more)
-    begun = site.stage.script(compose_start, number, pool.backend.driver, failure)
-    ats = site.play(site.volumes[n], begun, values, request, run)
+    values = site.values(request, VOLUME, run.ids, {"host": pool.host, "backend": pool.backend.name, "attempt": number, "tried": tried})
+    if site.scenario.max_attempts == 1:
+        values["retry"] = "None"
+    if source != "blank":
+        for name in ("volume_spec", "volume_rest"):
+            values[name] = values[f"{name}_{CREATE_TYPES[source]}"]
+    if failure:
+        values["raised"], values["error"] = FAILURES[failure].raised, FAILURES[failure].error % values
+    begun = site.stage.script(compose_start, number, pool.backend.driver, failure, source)
+    ats = site.play(process, begun, values, request, run)
     story.attempts, story.backend = number, pool.host
     story.hand_over(SCHEDULER, VOLUME, number, sent, values["received_at"], pool.service)
     yield env.timeout(ats[-1] - env.now + 1)
-    if failure:
-        _fail(site, n, request, run, values, begun, failure)
+    if fault and fault.kills:
+        kill(site)
+    if process.dying:
+        return
+    if fault and fault.hangs:
+        _hang(site, request)
+        return
+    if failure and not FAILURES[failure].late:
+        yield from _fail(site, n, request, run, values, begun, failure)
         return
     with site.drivers[n].request() as slot:
         yield slot
         yield env.timeout(site.sample("volume/lvcreate"))
+    if process.dying:
+        return
+    if failure:
+        yield from _fail(site, n, request, run, values, begun, failure)
+        return
     pool.volumes += 1
-    ats = site.play(site.volumes[n], site.stage.script(compose_end, number, pool.backend.driver, begun), values, request, run)
+    process.active.remove(request)
+    ats = site.play(process, site.stage.script(compose_end, number, pool.backend.driver, begun, source), values, request, run)
     story.outcome = Outcome("created", final_status="available")
     yield env.timeout(ats[-1] - env.now)
     site.end(request)
+
+
+def _hang(site: Site, request: Request) -> None:
+    """The driver never returns. Only a restart may still tell something of the request."""
+    request.story.outcome = Outcome("stuck", final_status="creating")
+    site.blame(request, VOLUME, site.env.now)
+    site.let_go(request)
+    request.hung = True
 
 
 def _failure(request: Request) -> str | None:
@@ -53,12 +85,31 @@ def _failure(request: Request) -> str | None:
     return fault.raises if fault and fault.raises and (not fault.attempts or request.attempt <= fault.attempts) else None
 
 
-def _fail(site: Site, n: int, request: Request, run: Run, values: Values, begun: Script, failure: str) -> None:
-    """The driver raises: the flow is reverted, and the request goes back to the scheduler while it still is."""
-    pool, fault = site.pools[n], request.wish.fault
-    script = site.stage.script(compose_failure, run.number, pool.backend.driver, failure, begun)
-    site.play(site.volumes[n], script, values, request, run)
-    request.story.fail(values["failed_at"], VOLUME, run.name, "CreateVolumeFromSpecTask", run.number, pool.host, FAILURES[failure], values["error"])
+def _fail(site: Site, n: int, request: Request, run: Run, values: Values, begun: Script, failure: str) -> Generator:
+    """Something raises: the flow is reverted. While it still is, the request goes back to the scheduler, if it may."""
+    env, pool, fault, kind, story = site.env, site.pools[n], request.wish.fault, FAILURES[failure], request.story
+    retried = kind.retryable and site.scenario.max_attempts > 1
+    if site.stage.release.tracebacks.get("exception_dropped"):
+        values["dropped"] = _dropped(site, values, kind)
+    if site.scenario.max_attempts == 1:
+        values["filter_properties"] = values["filter_properties_alone"]
+    elif run.number > 1:
+        values["filter_properties"] = values["filter_properties_again"]
+    if request.wish.source in ("volume", "snapshot"):  # the source is locked meanwhile
+        values["run_flow_line"] = values["run_flow_line_locked"]
+    if kind.late:
+        values["volume"] = values["volume"].replace("status='creating'", "status='downloading'")
+    script = site.stage.script(compose_failure, run.number, pool.backend.driver, failure, begun, retried)
+    site.volumes[n].active.remove(request)
+    ats = site.play(site.volumes[n], script, values, request, run)
+    exception = kind.exception.rpartition(".")[2]
+    story.fail(values["failed_at"], VOLUME, run.name, "CreateVolumeFromSpecTask", run.number, pool.host, exception, values["error"])
+    if not retried:
+        story.outcome = Outcome("failed", kind.cause, "not-retryable" if site.scenario.max_attempts > 1 else "retries-off", "error")
+        site.blame(request, VOLUME, values["failed_at"])
+        yield env.timeout(ats[-1] - env.now)
+        site.end(request)
+        return
     request.last_trace = _trace(site, failure, values)
     site.blame(request, VOLUME, values["failed_at"])
     if fault and fault.disables:
@@ -69,10 +120,21 @@ def _fail(site: Site, n: int, request: Request, run: Run, values: Values, begun:
 
 def _trace(site: Site, failure: str, values: Values) -> str:
     """The traceback as the scheduler is told it: the repr of a list of strings, one a frame."""
+    return _as_list(site, [], FAILURES[failure], values)
+
+
+def _dropped(site: Site, values: Values, kind: Failure) -> str:
+    """The traceback of an error that another one took the place of, from the volume manager on."""
+    frames = site.stage.release.tracebacks["message_handling"]
+    begin = next(i for i, line in enumerate(frames) if "/cinder/volume/manager.py" in line)
+    return _as_list(site, frames[begin:], kind, values)
+
+
+def _as_list(site: Site, before: list[str], kind: Failure, values: Values) -> str:
     release = site.stage.release
     frames: list[str] = []
-    for line in release.tracebacks["driver_failure" if failure == "driver-error" else "driver_not_initialized"]:
+    for line in (*before, *release.tracebacks[kind.frames]):
         if line.startswith("  File") or not frames:
             frames.append("")
         frames[-1] += line % values + "\n"
-    return repr(["Traceback (most recent call last):\n", *frames, f"{release.summary(FAILURES[failure])}: {values['error']}\n"])
+    return repr(["Traceback (most recent call last):\n", *frames, f"{release.summary(kind.exception)}: {values['error']}\n"])

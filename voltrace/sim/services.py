@@ -32,7 +32,8 @@ def run_load(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng, tick: Ca
     env = site.env
     sent = [0]
     after = STUCK_AFTER_US + 2 * site.scenario.background_s * 1_000_000
-    clients = [env.process(client) for client in _clients(site, load, arrivals, rng, sent)]
+    lead = any(ask.trouble and ask.trouble.loses for ask in site.scenario.requests)
+    clients = [env.process(_later(site, client) if lead else client) for client in _clients(site, load, arrivals, rng, sent)]
 
     def over() -> bool:
         return site.running == 0 and all(c.triggered for c in clients) and env.now > site.last_end + after
@@ -44,6 +45,16 @@ def run_load(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng, tick: Ca
         steps += 1
         if not steps % 512:
             tick(env.now, sent[0])
+    for process in site.volumes:
+        for request in process.active:
+            site.end(request)
+
+
+def _later(site: Site, client: Generator) -> Generator:
+    """A client who comes when the scheduler has written something: only a log that began before a message proves that it was lost."""
+    while not site.scheduler.until:
+        yield site.env.timeout(100_000)
+    yield from client
 
 
 def _clients(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng, sent: list[int]) -> list[Generator]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from random import Random
 from struct import unpack
@@ -24,17 +24,15 @@ from .write import Merger, prefix_writer
 if TYPE_CHECKING:
     import simpy
 
-# What the driver says when a fault makes it raise, by the failure's name.
-REASON = "Storage array returned status 503: pool is read-only"
-ERRORS = {"driver-error": f"Bad or unexpected response from the storage volume backend API: {REASON}", "driver-not-initialized": "Volume driver not ready."}
-
-
 _UUID_FIELDS = {flow.service: ("flow_uuid", *(f"uuid_{task.name}" for task in flow.tasks)) for flow in VOLUME_CREATE.flows}
 
 
 @dataclass(slots=True, eq=False)
 class Process:
-    """One process of a service. ``zones_until`` and ``types`` are an API worker's caches."""
+    """One process of a service. ``zones_until`` and ``types`` are an API worker's caches.
+
+    ``until`` is the instant of its last line. A volume service's ``active`` are the requests that it has in hand; ``dying``: it will write nothing more.
+    """
 
     service: str
     pid: int
@@ -42,9 +40,12 @@ class Process:
     requests: int = 0
     zones_until: int = 0
     types: frozenset[str] = frozenset()
+    until: int = 0
+    active: list[Request] = field(default_factory=list)
+    dying: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Request:
     """A request on its way: what was asked for, what happens to it, its fields, and where it stands in the lifecycle."""
 
@@ -56,6 +57,7 @@ class Request:
     attempt: int = 0
     tried: tuple[str, ...] = ()
     last_trace: str = ""
+    hung: bool = False
 
 
 class Site:
@@ -69,10 +71,11 @@ class Site:
         self.payloads = {**stage.release.payloads, **{f"atom_{name}": text for name, text in stage.release.atoms.items()}}
         self.grants, self.quotas, self.broker = Grants(), Quotas.of(scenario), Broker(env)
         self.pools = [Pool(b, scenario.node, env.now - self.times.randrange(1_000_000, 50_000_000)) for b in scenario.backends]
-        pids = iter(range(self.times.randrange(2000, 20000), 1 << 22, 7))
-        self.workers = [self._process(API, next(pids)) for _ in range(scenario.api_workers)]
-        self.scheduler = self._process(SCHEDULER, next(pids))
-        self.volumes = [self._process(VOLUME, next(pids)) for _ in self.pools]
+        self.pids = iter(range(self.times.randrange(2000, 20000), 1 << 22, 7))
+        self.workers = [self._process(API) for _ in range(scenario.api_workers)]
+        self.scheduler = self._process(SCHEDULER)
+        self.volumes = self.start_volumes()
+        self.stopped: simpy.Event | None = None
         self.idle = simpy.Store(env)
         self.idle.items.extend(self.workers)
         self.turn = simpy.Resource(env)
@@ -85,14 +88,21 @@ class Site:
             self._warm_up()
         self.last_end = env.now
 
-    def _process(self, service: str, pid: int) -> Process:
+    def start_volumes(self) -> list[Process]:
+        """A process for each backend. While the volume service is ``stopped``, that event tells when it is back."""
+        return [self._process(VOLUME) for _ in self.pools]
+
+    def _process(self, service: str) -> Process:
+        pid = next(self.pids)
         return Process(service, pid, prefix_writer(self.stage.format, service, self.scenario.node, pid))
 
     def _warm_up(self) -> None:
         """The workers have met every type before, and the scheduler has just placed a volume of the default one."""
         default = self.scenario.type(self.scenario.default_type)
         for worker in self.workers:
-            worker.zones_until, worker.types = self.env.now + 3_600_000_000, frozenset(self.types)
+            worker.zones_until, worker.types = self.env.now + 3_600_000_000, frozenset(t.name for t in self.scenario.types if not t.new)
+        if self.scenario.fresh_reports:
+            return
         for pool in self.pools:
             if default is None or default.backend in (None, pool.backend.name):
                 pool.take_over()
@@ -135,6 +145,7 @@ class Site:
                 values["prefix"] = prefix(at)
                 lines.append(text % values)
                 when.append(at)
+        process.until = max(process.until, ats[-1])
         self.merger.put(process.service, when, lines)
         if request is not None:
             request.story.witness(script, ats)
@@ -189,15 +200,20 @@ class Site:
         """Notes the request's fault where it strikes first."""
         fault = request.wish.fault
         if fault and not request.story.faults:
-            request.story.faults.append({"kind": fault.kind, "service": service, "at": instant(at), "expect": fault.expect()})
+            request.story.faults.append({"kind": fault.kind, "service": service, "at": instant(at), "expect": fault.expect(self.scenario.max_attempts)})
 
     def end(self, request: Request) -> None:
         """Nothing more will happen to the request."""
+        if not request.hung:
+            self.let_go(request)
+        self.truth.end(request.story)
+
+    def let_go(self, request: Request) -> None:
+        """Nobody waits for the request any more."""
         fault = request.wish.fault
         if fault and fault.disables and request.tried:
             next(p for p in self.pools if p.host == request.tried[-1]).enabled = True
         self.running -= 1
         self.last_end = max(self.last_end, request.story.end, self.env.now)
-        self.truth.end(request.story)
         if request.done is not None:
             request.done.succeed()

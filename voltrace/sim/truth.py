@@ -43,6 +43,8 @@ class Run:
             TaskSpan(str(name), self.ids[f"uuid_{name}"], tuple(entered), whens[0], whens[-1], (whens[-1] - whens[0],) * 2)
             for name, (entered, whens) in tasks.items()
         )
+        if len(ats) == 1:
+            return FlowSpan(self.service, self.name, self.ids["flow_uuid"], self.number, states[-1], ats[0], None, None, tasks=spans)
         lapse = ats[-1] - ats[0]
         return FlowSpan(self.service, self.name, self.ids["flow_uuid"], self.number, states[-1], ats[0], ats[-1], (lapse, lapse), tasks=spans)
 
@@ -60,6 +62,7 @@ class Story:
     volume_type: str | None
     zone: str | None
     path: str
+    source: str = "blank"
     start: int = 0
     end: int = 0
     status: int | None = None
@@ -80,10 +83,11 @@ class Story:
             self.start = min(self.start or ats[first], ats[first])
             self.end = max(self.end, ats[last])
 
-    def hand_over(self, sender: str, receiver: str, attempt: int, sent: int, received: int, server: str | None = None) -> None:
-        """A cast and its receipt."""
+    def hand_over(self, sender: str, receiver: str, attempt: int, sent: int, received: int | None, server: str | None = None) -> None:
+        """A cast and its receipt, if there was one."""
         topic = VOLUME_TOPIC if receiver == VOLUME else SCHEDULER_TOPIC
-        self.handoffs.append(Handoff(sender, receiver, topic, attempt, sent, received, (received - sent, received - sent), server))
+        wait = None if received is None else (received - sent, received - sent)
+        self.handoffs.append(Handoff(sender, receiver, topic, attempt, sent, received, wait, server))
 
     def fail(self, at: int, service: str, flow: str, task: str, attempt: int, backend: str | None, exception: str, message: str) -> None:
         """A failure that the log tells."""
@@ -103,7 +107,7 @@ class Story:
             size_gb=self.size_gb,
             volume_type=self.volume_type,
             availability_zone=self.zone,
-            source="blank",
+            source=self.source,
             answer=Answer("POST", self.path, self.status),
             start=self.start,
             end=self.end,

@@ -16,8 +16,8 @@ class Merger:
     A line's tie-break is the order in which it came, so that lines of one process never change places.
     """
 
-    def __init__(self, merged: BinaryIO, services: dict[str, BinaryIO] | None = None) -> None:
-        self.merged, self.services = merged, services or {}
+    def __init__(self, merged: BinaryIO, services: dict[str, BinaryIO] | None = None, pack: Callable[[str], bytes] | None = None) -> None:
+        self.merged, self.services, self.pack = merged, services or {}, pack
         self.waiting: list[Line] = []
         self.serial = 0
         self.last: dict[str, int] = {}
@@ -41,12 +41,18 @@ class Merger:
         del waiting[:end]
         for start in range(0, end, 500):
             block = ready[start : start + 500]
-            self.merged.write(("\n".join([line[3] for line in block]) + "\n").encode())
+            self.merged.write(self._bytes(block))
             for service, file in self.services.items():
                 own = [line for line in block if line[2] == service]
                 if own:
-                    file.write(("\n".join([line[3] for line in own]) + "\n").encode())
+                    file.write(self._bytes(own))
                     self.last[service] = own[-1][0]
+
+    def _bytes(self, lines: list[Line]) -> bytes:
+        text = "\n".join([line[3] for line in lines])
+        if self.pack is None:
+            return (text + "\n").encode()
+        return b"".join([self.pack(line) for line in text.split("\n")])
 
 
 def _first_from(lines: list[Line], now: int) -> int:

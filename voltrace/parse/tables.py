@@ -1,0 +1,143 @@
+"""What a scan fills: the event table, and the tables that its indices point into; and what is known of each header and access line."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from dataclasses import dataclass
+
+from ..messages import Catalogue, Row, catalogue
+from ..trace import Diagnostic, EventTable, Kind, Location, Process
+
+NO_REQUEST = -1
+_MOST_DIAGNOSTICS = 200
+
+
+class Header:
+    """What stands between a line's stamp and its message, taken apart once; and the first and last instants of its lines."""
+
+    __slots__ = ("request", "process", "level", "logger", "rows", "debug", "first", "last", "count", "begun", "ended")
+
+    def __init__(self, request: int, process: int, level: str, logger: str, rows: tuple[Row, ...]) -> None:
+        self.request, self.process, self.level, self.logger, self.rows = request, process, level, logger, rows
+        self.debug = level == "DEBUG"
+        self.first: int | None = None
+        self.last: int | None = None
+        self.count = 0
+        self.begun: tuple[int, int] | None = None  # line and instant of its first line in the file, and of its last
+        self.ended: tuple[int, int] | None = None
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one source shows of one process at work on one request: first and last instant, and first and last line with their instants."""
+
+    first: int
+    last: int
+    begun: tuple[int, int]
+    ended: tuple[int, int]
+
+
+@dataclass(slots=True)
+class Access:
+    """A line of the web server: who answered what, when; no request id."""
+
+    at: int
+    process: int
+    pid: int
+    method: str
+    path: str
+    status: int
+    source: int
+    line: int
+    pending: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class RequestInfo:
+    """What the brackets say of a request. The API's bracket names the user, the others' do not."""
+
+    global_request_id: str | None = None
+    project: str | None = None
+    user: str | None = None
+    from_api: bool = False
+
+
+@dataclass(slots=True)
+class Open:
+    """A record that goes on in the next lines of its process."""
+
+    event: int
+    header: Header
+    text: list[bytes]
+    size: int = 0
+
+
+@dataclass(slots=True)
+class Interrupted:
+    """A record of which the end had not come when other records came: if it comes yet, they were text inside it."""
+
+    record: Open
+    first_event: int
+    lines: list[int]
+
+
+class Scan:
+    """Everything read so far: the event table, and the tables that its indices point into."""
+
+    def __init__(self, keep_lines: bool = False) -> None:
+        self.catalogue: Catalogue = catalogue()
+        self.events = EventTable()
+        self.kinds: list[Kind] = []
+        self._kind_index: dict[Kind, int] = {}
+        self.requests: list[str] = []
+        self._request_index: dict[str, int] = {}
+        self.info: list[RequestInfo] = []
+        self.processes: list[Process] = []
+        self._process_index: dict[tuple, int] = {}
+        self.votes: list[Counter[str]] = []
+        self.debug: list[bool] = []
+        self.sources: list[str] = []
+        self.resolution: list[int] = []
+        self.seen: dict[int, dict[tuple[int, int], Seen]] = {}
+        self.accesses: list[Access] = []
+        self.unmatched: Counter[int] = Counter()
+        self.diagnostics: list[Diagnostic] = []
+        self.stepped: set[int] = set()
+        self.lines = 0
+        self.noise = 0
+        self.kept: dict[int, tuple[array, array, array, array]] | None = {} if keep_lines else None
+
+    def kind(self, kind: Kind) -> int:
+        index = self._kind_index.get(kind)
+        if index is None:
+            index = self._kind_index[kind] = len(self.kinds)
+            self.kinds.append(kind)
+        return index
+
+    def request(self, request_id: str) -> int:
+        index = self._request_index.get(request_id)
+        if index is None:
+            index = self._request_index[request_id] = len(self.requests)
+            self.requests.append(request_id)
+            self.info.append(RequestInfo())
+        return index
+
+    def process(self, service: str | None, host: str | None, unit: str | None, pid: int | None) -> int:
+        key = (service, host, unit if service is None else None, pid)
+        index = self._process_index.get(key)
+        if index is None:
+            index = self._process_index[key] = len(self.processes)
+            self.processes.append(Process(service or "", host, pid))
+            self.votes.append(Counter())
+            self.debug.append(False)
+        return index
+
+    def note(self, slug: str, message: str, where: Location | None, request: int = NO_REQUEST) -> None:
+        if len(self.diagnostics) < _MOST_DIAGNOSTICS:
+            self.diagnostics.append(Diagnostic(slug, message, where, self.requests[request] if request != NO_REQUEST else None))
+
+    def add_source(self, name: str, resolution_us: int) -> int:
+        self.sources.append(name)
+        self.resolution.append(resolution_us)
+        return len(self.sources) - 1
