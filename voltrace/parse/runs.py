@@ -119,6 +119,7 @@ class Runs:
         self._by_uuid: dict[str, FlowRun] = {}
         self._tasks: dict[str, tuple[FlowRun, TaskRun]] = {}
         self._announced: dict[int, Announcement] = {}
+        self._lost_uuids = False
 
     def announce(self, process: int, announcement: Announcement) -> None:
         """The next run that this process begins is this attempt."""
@@ -164,6 +165,8 @@ class Runs:
             if raw.uuid:
                 task.uuid = raw.uuid
                 self._tasks[raw.uuid] = (run, task)
+            else:
+                self._lost_uuids = True
         else:
             run, task = known
         if new == RUNNING and task.extent.start is None:
@@ -178,7 +181,7 @@ class Runs:
 
     def _without_uuid(self, name: str, kind: Kind, raw: Raw) -> tuple[FlowRun, TaskRun] | None:
         """The task that a line with a new uuid goes on with, if its earlier lines had lost theirs."""
-        for run in reversed(self.all):
+        for run in reversed(self.all) if self._lost_uuids else ():
             task = run.tasks.get(name)
             if raw.uuid and task is not None and task.uuid is None and run.is_open and task.states[-1:] == [kind.old]:
                 task.uuid = raw.uuid

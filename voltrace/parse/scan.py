@@ -119,10 +119,11 @@ class SourceScanner:
             if header is None:
                 return
         else:
-            at = self._read_stamp(line[:width])
-            if at is None:
+            stamp = self._read_stamp(line[:width])
+            if stamp is None:
                 self._slow(line, number)
                 return
+            at = stamp
         self._record(header, line, cut + 2, at, number, offset, length)
 
     def _record(self, header: Header, line: bytes, start: int, at: int, number: int, offset: int, length: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from functools import partial
 
 from .lines_api import compose_listing
 from .lines_scheduler import compose_update
@@ -15,9 +16,9 @@ def start_background(site: Site, stop: Callable[[], bool]) -> None:
     period = site.scenario.background_s * 1_000_000
     if period:
         for n in range(len(site.pools)):
-            site.env.process(_repeat(site, period, lambda n=n: _report(site, n), stop))
+            site.env.process(_repeat(site, period, partial(_report, site, n), stop))
         for worker in site.workers:
-            site.env.process(_repeat(site, period, lambda worker=worker: _list_volumes(site, worker), stop))
+            site.env.process(_repeat(site, period, partial(_list_volumes, site, worker), stop))
 
 
 def _repeat(site: Site, period: int, act: Callable[[], Generator], stop: Callable[[], bool]) -> Generator:

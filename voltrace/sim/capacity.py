@@ -95,7 +95,7 @@ class Pool:
         return payloads["capabilities"] % self._believed()
 
     def _believed(self) -> dict[str, object]:
-        believed = {
+        believed: dict[str, object] = {
             **self.names,
             "free": self.free if self.finite else "infinite",
             "allocated": self.allocated,
@@ -111,7 +111,7 @@ class Pool:
     def _reported(self, payloads: dict[str, str]) -> dict[str, object]:
         stats = self.stats
         if self.last_report is None or self.last_report[0] != stats.at:
-            reported = {
+            reported: dict[str, object] = {
                 **self.names,
                 "reported_at": python_datetime(stats.at),
                 "reported_free": stats.free if self.finite else "infinite",

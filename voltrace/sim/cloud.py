@@ -246,7 +246,8 @@ def _read(kind: type, data: dict, where: str) -> Any:
         if "int" in str(known[key].type) and isinstance(value, (list, tuple)) and not all(isinstance(v, int) for v in value):
             raise UsageError(f"{where}.{key} must be a list of whole numbers")
         if str(known[key].type) == "float | None":
-            value = None if value < 0 else float(value)
+            number = float(value)
+            value = None if number < 0 else number
         values[key] = tuple(value) if isinstance(value, list) else value
     try:
         return kind(**values)

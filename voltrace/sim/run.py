@@ -96,7 +96,7 @@ def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, 
     import simpy
 
     stage = Stage(plan.release, catalogue(), plan.format, plan.colour, plan.debug, plan.profile, plan.scenario.library_lines, plan.scenario.access_lines)
-    merger, truths = Merger(merged, services, plan.packing and plan.packing.pack), TruthWriter(truth)
+    merger, truths = Merger(merged, services, plan.packing.pack if plan.packing else None), TruthWriter(truth)
     env = simpy.Environment(initial_time=plan.start)
     site = Site(env, plan.scenario, stage, merger, truths, plan.seed)
     open_services(site)

@@ -151,8 +151,9 @@ class Composer:
 
     def __init__(self, stage: Stage, service: str, run: int = 1, after: Script | None = None) -> None:
         self.stage, self.service, self.run = stage, service, run
-        self.flow: Flow = VOLUME_CREATE.flow_of(service)  # type: ignore[assignment]
-        self.states = dict(after.states) if after else {None: PENDING, **{t.name: PENDING for t in self.flow.tasks}}
+        self.flow: Flow = VOLUME_CREATE.flow_of(service)
+        begun: dict[str | None, str] = dict.fromkeys((None, *(t.name for t in self.flow.tasks)), PENDING)
+        self.states = dict(after.states) if after else begun
         self.journal = stage.format.layout == "devstack"
         self.pauses: list[list[int]] = []
         self.texts: list[str | None] = []
@@ -214,7 +215,7 @@ class Composer:
             return
         colour = COLOURS[row.level] if stage.colour and self.journal else ""
         suffix = ("%(pid)s", row.function, stage.release.source(row.path), row.lines[stage.release.name]) if row.level == "DEBUG" else None
-        body = write_body(layout, row.level, row.logger, self._context(colour, anonymous, alone), "\n".join((message, *more)), suffix, colour)  # type: ignore[arg-type]
+        body = write_body(layout, row.level, row.logger, self._context(colour, anonymous, alone), "\n".join((message, *more)), suffix, colour)
         lines = body.split("\n")
         text = "%(prefix)s" + ("\n%(prefix)s".join(line for line in lines if line) if self.journal else "\n".join(lines))
         for line in trace:

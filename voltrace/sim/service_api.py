@@ -71,6 +71,7 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
     """A request until its answer, by ``worker`` or whichever is free first. What follows goes on by itself."""
     if worker is None:
         worker = yield site.idle.get()
+    assert worker is not None
     env, story, wish = site.env, request.story, request.wish
     body = wish.body
     ending, error, more = _judge(site, request)

@@ -136,7 +136,7 @@ class TruthWriter:
 
     def flush(self, now: int | None) -> None:
         """Writes the stories that started before ``now`` (all if None), up to the first that has not ended."""
-        ready = []
+        ready: list = []
         for request_id, story in self.begun.items():
             if request_id not in self.ended or (now is not None and story.start >= now):
                 ready = [other for other in ready if other.start < story.start]
