@@ -13,7 +13,7 @@ from ..lifecycle import SERVICES, VOLUME_CREATE
 from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, Reading, Timeline
 from .clock import StampReader, assumed_year, year_evidence
 from .framing import Framing, detect, split_suffix
-from .order import Raw, causal_order, drop_copies, merge_sources
+from .order import Raw, causal_order, drop_copies, drop_stretches, merge_sources
 from .repair import read_elided
 from .scan import SourceScanner, clean
 from .sources import READ_ERRORS, Block, Source, blocks, find_sources, read_tail
@@ -185,6 +185,10 @@ def _build(scan: Scan, layouts, request: int, request_id: str, rows: list[int], 
     info = scan.info[request]
     builder = TimelineBuilder(request_id, scan.sources, names)
     raws = [_raw(scan, row) for row in rows]
+    raws, repeated = drop_stretches(raws)
+    if repeated:
+        where = Location(scan.sources[repeated[0].source], repeated[0].line)
+        builder.diagnostics.append(Diagnostic("duplicated-records", f"{len(repeated)} records of this request stand in the log twice", where, request_id))
     raws, copied = drop_copies(raws, lambda p: (scan.processes[p].host, scan.processes[p].pid))
     services: dict[str, list[Raw]] = defaultdict(list)
     for raw in raws:

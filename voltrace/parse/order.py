@@ -27,6 +27,23 @@ class Raw:
     process: int
 
 
+# So many transitions that stand twice, stamp and all, are a shipper's work; fewer are the service's own.
+_A_STRETCH = 3
+
+
+def drop_stretches(events: list[Raw]) -> tuple[list[Raw], list[Raw]]:
+    """Events without those that a shipper repeated in a long stretch of one source, and the repeated ones (none if it is only a few)."""
+    seen: set[tuple] = set()
+    kept, repeated = [], []
+    for e in events:
+        key = (e.source, e.process, e.kind, e.uuid, e.at, _frozen(e.facts))
+        (repeated if key in seen else kept).append(e)
+        seen.add(key)
+    if sum(e.kind.is_step and e.uuid is not None for e in repeated) < _A_STRETCH:
+        return events, []
+    return kept, repeated
+
+
 def drop_copies(events: list[Raw], same_process: Callable[[int], object]) -> tuple[list[Raw], bool]:
     """Events without the copies that other sources hold of them, and whether there were any.
 
