@@ -34,7 +34,8 @@ _A_STRETCH = 3
 def drop_stretches(events: list[Raw]) -> tuple[list[Raw], list[Raw]]:
     """Events without those that a shipper repeated in a long stretch of one source, and the repeated ones (none if it is only a few)."""
     seen: set[tuple] = set()
-    kept, repeated = [], []
+    kept: list[Raw] = []
+    repeated: list[Raw] = []
     for e in events:
         key = (e.source, e.process, e.kind, e.uuid, e.at, _frozen(e.facts))
         (repeated if key in seen else kept).append(e)
