@@ -148,7 +148,7 @@ def test_files__none__speaks_of_the_machine_it_was_written_on():
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a git checkout")
-    pattern = re.compile(r"(?:^|[^A-Za-z])/work/|\.library\b")
+    pattern = re.compile(r"(?:^|[^A-Za-z])/w[o]rk/|[.]librar[y]\b")
     bad = []
     for name in listed.stdout.split():
         path = ROOT / name

@@ -15,7 +15,7 @@ def cloud(*asks, backends=(FAKE,), **more):
     """A scenario: a warm cloud without background, of one default type that any backend serves unless ``types`` says otherwise."""
     types = more.pop("types", [{"name": "plain"}])
     projects = more.pop("projects", [{"name": "admin", "user": "admin"}])
-    settings = {"background_s": 0, "warm": True, "library_lines": False, "default_type": types[0]["name"], **more}
+    settings = {"background_s": 0, "warm": True, "lines_of_libraries": False, "default_type": types[0]["name"], **more}
     return read_scenario(
         {"cloud": {**settings, "backends": list(backends), "types": types, "projects": projects}, "requests": [{"weight": 1, **ask} for ask in asks or ({},)]},
         "test",

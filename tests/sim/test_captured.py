@@ -98,12 +98,12 @@ def without_file_driver(lines):
 
 
 def test_newest__blank_create__same_rows_in_the_same_order():
-    lines, _ = run(cloud(backends=LVM, types=NEW, library_lines=True), "2026.2")
+    lines, _ = run(cloud(backends=LVM, types=NEW, lines_of_libraries=True), "2026.2")
     assert [r for s in ("api", "scheduler", "volume") for r in rows(lines[s])] == rows(without_file_driver(captured("2026.2", "01_blank")))
 
 
 def test_newest__no_valid_backend__same_rows_in_the_same_order():
-    lines, _ = run(cloud({"types": ["nobackend"], "fault": "type-without-backend"}, backends=LVM, types=NEW, library_lines=True), "2026.2")
+    lines, _ = run(cloud({"types": ["nobackend"], "fault": "type-without-backend"}, backends=LVM, types=NEW, lines_of_libraries=True), "2026.2")
     fresh = "Trying to retrieve"  # a line for each report that the scheduler takes over: there had just been new ones
     want = [r for r in rows(without_file_driver(captured("2026.2", "07_novalid"))) if not r[4].startswith(fresh)]
     assert [r for s in ("api", "scheduler", "volume") for r in rows(lines[s]) if not r[4].startswith(fresh)] == want
@@ -117,7 +117,7 @@ def test_newest__refusal__same_rows_in_the_same_order(name, ask):
 
 
 def test_newest__blank_create__same_text():
-    lines, _ = run(cloud({"names": ["vol-seq-6"]}, backends=LVM, types=NEW, library_lines=True), "2026.2")
+    lines, _ = run(cloud({"names": ["vol-seq-6"]}, backends=LVM, types=NEW, lines_of_libraries=True), "2026.2")
     ours = [mask(HEAD.match(line)[3]) for s in ("api", "scheduler", "volume") for line in lines[s] if HEAD.match(line)]
     theirs = [mask(HEAD.match(line)[3]) for line in without_file_driver(captured("2026.2", "01_blank")) if HEAD.match(line)]
     name = re.compile(r"vol-seq-N|vol-[a-z]+-N|'seq-N'")
@@ -127,7 +127,7 @@ def test_newest__blank_create__same_text():
 def test_2023__first_create_of_a_real_cloud__same_text():
     """It ran from a second tree of sources behind its own path, and with two backends more that are not simulated."""
     local = (("/volume22/", "/volume/"), ("/opt/stack/cinder22/", "/opt/stack/cinder/"), ("/etc/cinder22/", "/etc/cinder/"))
-    lines, _ = run(cloud({"names": ["vol-single-1"]}, backends=LVM, types=NEW, library_lines=True, warm=False), "2023.1")
+    lines, _ = run(cloud({"names": ["vol-single-1"]}, backends=LVM, types=NEW, lines_of_libraries=True, warm=False), "2023.1")
     for service, name in (("api", "c-api"), ("scheduler", "c-sch"), ("volume", "c-vol")):
         real = (CAPTURED.parent / "created-2023-1" / f"{name}.log").read_text()
         for theirs, usual in local:

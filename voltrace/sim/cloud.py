@@ -75,7 +75,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A cloud and its load. ``background_s`` is the period of the services' own lines, 0 for none; ``library_lines`` whether libraries' lines
+    """A cloud and its load. ``background_s`` is the period of the services' own lines, 0 for none; ``lines_of_libraries`` whether libraries' lines
     show, ``access_lines`` whether the web server's do.
 
     ``warm`` services have served requests before: nothing is met for the first time. With ``fresh_reports`` the backends have reported since.
@@ -91,7 +91,7 @@ class Scenario:
     max_attempts: int
     default_type: str
     background_s: int
-    library_lines: bool
+    lines_of_libraries: bool
     warm: bool
     access_lines: bool
     fresh_reports: bool
@@ -119,7 +119,7 @@ _CLOUD = {
     "max_attempts": 3,
     "default_type": "",
     "background_s": 60,
-    "library_lines": True,
+    "lines_of_libraries": True,
     "warm": False,
     "access_lines": True,
     "fresh_reports": False,

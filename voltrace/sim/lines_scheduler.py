@@ -16,7 +16,7 @@ GONE, DOWN, GOES, TOO_SMALL, MISMATCH, FIT = "gone", "down", "goes", "too-small"
 
 def say_database_mode(c: Composer, pause: str = "line") -> bool:
     """A new connection to the database tells its mode."""
-    return c.stage.library_lines and c.say("database-mode", pause, mode=DATABASE_MODE)
+    return c.stage.lines_of_libraries and c.say("database-mode", pause, mode=DATABASE_MODE)
 
 
 def compose_receipt(stage: Stage, run: int, exceeded: bool, retries: bool) -> Script:

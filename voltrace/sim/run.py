@@ -95,7 +95,7 @@ def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, 
     """Runs a plan and writes its lines and truths as they come. The merger knows the last stamp of each service's file."""
     import simpy
 
-    stage = Stage(plan.release, catalogue(), plan.format, plan.colour, plan.debug, plan.profile, plan.scenario.library_lines, plan.scenario.access_lines)
+    stage = Stage(plan.release, catalogue(), plan.format, plan.colour, plan.debug, plan.profile, plan.scenario.lines_of_libraries, plan.scenario.access_lines)
     merger, truths = Merger(merged, services, plan.packing.pack if plan.packing else None), TruthWriter(truth)
     env = simpy.Environment(initial_time=plan.start)
     site = Site(env, plan.scenario, stage, merger, truths, plan.seed)

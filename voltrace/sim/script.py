@@ -106,7 +106,7 @@ class Stage:
     colour: bool
     debug: bool
     profile: Profile
-    library_lines: bool
+    lines_of_libraries: bool
     access_lines: bool
     tables: dict[str, list[int]] = field(default_factory=dict)
     scripts: dict[tuple, Script] = field(default_factory=dict)
@@ -242,7 +242,7 @@ class Composer:
 
     def stderr(self, after: str) -> None:
         """What libraries print behind the line or before the end of the task ``after``."""
-        lines = self.stage.release.stderr.get(after) if self.stage.library_lines else None
+        lines = self.stage.release.stderr.get(after) if self.stage.lines_of_libraries else None
         if lines:
             self.raw(*(line.replace("%", "%%") for line in lines), pause="line")
 

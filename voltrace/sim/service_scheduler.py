@@ -29,7 +29,7 @@ def schedule(site: Site, request: Request, sent: int, sender: str) -> Generator:
         yield env.timeout(ats[-1] - env.now)
         site.end(request)
         return
-    yield env.timeout(ats[-1] - env.now + 1 + (0 if site.stage.library_lines else site.sample("scheduler/services")))
+    yield env.timeout(ats[-1] - env.now + 1 + (0 if site.stage.lines_of_libraries else site.sample("scheduler/services")))
     with site.turn.request() as turn:
         yield turn
         ats, chosen = _choose(site, request, run, values, receipt)
