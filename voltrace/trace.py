@@ -35,27 +35,6 @@ class Diagnostic:
 
 
 @dataclass(frozen=True, slots=True)
-class LogRecord:
-    """One record, wholly read: the careful path's result. ``resolution_us`` is the step of the stamp's clock."""
-
-    at: int | None
-    resolution_us: int
-    host: str | None
-    unit: str | None
-    pid: int | None
-    level: str
-    logger: str
-    global_request_id: str | None
-    request_id: str | None
-    project: str | None
-    user: str | None
-    message: str
-    function: str | None
-    source: str | None
-    where: Location
-
-
-@dataclass(frozen=True, slots=True)
 class Kind:
     """What a line says: a step of the lifecycle (``flow`` or ``task`` with ``old`` and ``new``), or the catalogue's row ``row``.
 
@@ -271,7 +250,10 @@ class Coverage:
 
 @dataclass(slots=True)
 class Reading:
-    """What was read: the timelines, what the logs cover, what is wrong with them, and the counts of lines."""
+    """What was read: the timelines, what the logs cover, what is wrong with them, and the counts of lines.
+
+    ``records_lost``: the journal says that it dropped records. Kept, since every request asks and the diagnostics may be many.
+    """
 
     timelines: list[Timeline] = field(default_factory=list)
     coverage: dict[str, Coverage] = field(default_factory=lambda: {s: Coverage(s) for s in SERVICES})
@@ -279,6 +261,7 @@ class Reading:
     lines: int = 0
     unrecognised: int = 0
     sources: list[str] = field(default_factory=list)
+    records_lost: bool = False
 
     def creates(self) -> Iterator[Timeline]:
         """The timelines of volume-create requests."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..lifecycle import FINAL_FLOW_STATES, VARIANTS, VOLUME_CREATE
+from ..lifecycle import FINAL_FLOW_STATES, VARIANTS
 from ..trace import Event, FlowSpan, Reading, Timeline
-from ..verdict import Deviation, Outcome, Verdict
+from ..verdict import Deviation, Verdict
 from .align import align
 from .outcome import STUCK_AFTER_US, decide, is_open
 from .replay import is_covered, open_end, replay_run
@@ -23,7 +23,7 @@ def judge(timeline: Timeline, reading: Reading, stuck_after_us: int = STUCK_AFTE
     deviations: list[Deviation] = []
     cost = worst = 0
     steps_of = _steps_by_run(timeline)
-    damaged = any(d.slug == "torn-record" for d in timeline.diagnostics) or any(d.slug == "rate-limited" for d in reading.diagnostics)
+    damaged = any(d.slug == "torn-record" for d in timeline.diagnostics) or reading.records_lost
     for span in timeline.flows:
         events = steps_of.get(id(span), [])
         coverage = reading.coverage.get(span.service)
@@ -32,13 +32,12 @@ def judge(timeline: Timeline, reading: Reading, stuck_after_us: int = STUCK_AFTE
         covered = is_covered(timeline, span, events, reading)
         found, run = replay_run(timeline.request_id, lifecycle, span, events, covered)
         end = None if found else open_end(timeline, span, run, reading)
-        end_is_missing = end is not None
         found = [d for d in ([end] if end else found) if not (damaged and d.slug in _PROVEN_BY_ABSENCE)]
         deviations += found
         flow = lifecycle.flow(span.name)
         unfinished = outcome.outcome == "stuck" and is_open(span)
         if (found or unfinished) and flow is not None:
-            ended = bool(found and end_is_missing) or unfinished or span.state in FINAL_FLOW_STATES
+            ended = bool(found and end) or unfinished or span.state in FINAL_FLOW_STATES
             span_cost, span_worst = align(flow, _signature(events), ended)
             cost, worst = cost + span_cost, worst + max(span_worst, span_cost)
         else:
@@ -86,6 +85,3 @@ def _without_end(timeline: Timeline, steps_of: dict[int, list[Event]]) -> list[D
             where = events[-1].where if events else span.where
             return [Deviation("flow-without-end", timeline.request_id, f"{what} of the {span.service} service began and never ended", "an end", None, where)]
     return []
-
-
-__all__ = ["Outcome", "VOLUME_CREATE", "judge", "judge_all"]

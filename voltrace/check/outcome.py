@@ -43,7 +43,7 @@ def decide(timeline: Timeline, reading: Reading, stuck_after_us: int = STUCK_AFT
     if _proves_failure(timeline, rows, reading, status):
         final = "error" if rows & _SET_TO_ERROR or _rescheduled(timeline) is False else _row_after_revert(timeline)
         return Outcome("failed", _cause(timeline, status), _gave_up(timeline, rows), final)
-    if any(d.slug == "rate-limited" for d in reading.diagnostics):
+    if reading.records_lost:
         return Outcome("unknown", "records-lost")  # what is not there may be among the records that the journal dropped
     stopped = _stuck(timeline, reading, stuck_after_us)
     if stopped is not None:

@@ -110,6 +110,7 @@ def assemble(scan: Scan, layouts: list[str]) -> Reading:
     _settle_services(scan)
     reading = Reading(lines=scan.lines, sources=list(scan.sources))
     reading.diagnostics += scan.diagnostics
+    reading.records_lost = any(d.slug == "rate-limited" for d in scan.diagnostics)
     by_request: dict[int, list[int]] = defaultdict(list)
     for row, request in enumerate(scan.events.request):
         by_request[request].append(row)
@@ -125,7 +126,7 @@ def assemble(scan: Scan, layouts: list[str]) -> Reading:
         timeline, copies = _build(
             scan, layouts, request, request_id, by_request.get(request, []), names, accesses.get(request), scan.seen.get(request, {}), by_id[request_id]
         )
-        _serve_backends(scan, timeline, reading.coverage)
+        _serve_backends(timeline, reading.coverage)
         overlapping = overlapping or copies
         reading.timelines.append(timeline)
     reading.timelines.sort(key=lambda t: (t.start if t.start is not None else -1, t.request_id))
@@ -168,7 +169,7 @@ def _learn_restart(service: Coverage, row: str, at: int, host: str | None, where
         service.cleaned.setdefault(facts["volume_id"], at)
 
 
-def _serve_backends(scan: Scan, timeline: Timeline, coverage: dict[str, Coverage]) -> None:
+def _serve_backends(timeline: Timeline, coverage: dict[str, Coverage]) -> None:
     """Learn from a request which process serves which backend, and what a starting service cleaned up."""
     for flow in timeline.flows:
         process = coverage[flow.service].processes.get(flow.process or "") if flow.service in coverage else None

@@ -32,6 +32,7 @@ def redact(reading: Reading, verdicts: Mapping[str, Verdict]) -> tuple[Reading, 
         reading.lines,
         reading.unrecognised,
         [mask.path(s) for s in reading.sources],
+        reading.records_lost,
     )
     return shown, {key: replace(v, deviations=tuple(map(mask.deviation, v.deviations))) for key, v in verdicts.items()}
 
