@@ -63,7 +63,7 @@ def test_merged__the_services_lines__all_and_in_order(tmp_path):
         (["--arrivals", "every:-1"], "must be burst"),
         (["--arrivals", "often"], "must be burst"),
         (["--start", "yesterday"], "must be an ISO 8601 instant such as 2026-01-05T09:00:00Z"),
-        (["--start", "1920-01-01"], "must lie between 1970 and 2169"),
+        (["--start", "1920-01-01"], "must lie between 1970-01-02 and 2169"),
         (["--requests", "0"], "requests must be 1 or more"),
         (["--requests", "many"], "invalid int value"),
         (["--level", "TRACE"], "there are DEBUG, INFO"),

@@ -31,7 +31,7 @@ def _repeat(site: Site, period: int, act: Callable[[], Generator], stop: Callabl
 
 def _report(site: Site, n: int) -> Generator:
     """Volume service ``n`` looks at its pool and tells the scheduler, which hears of it a little later."""
-    if site.stopped is not None:
+    if site.stopped:
         return
     pool = site.pools[n]
     threads = ", ".join(f"<Thread(Thread-{k} (_runner), started daemon {140205770000000 + k})>" for k in (3, 5))
@@ -42,20 +42,17 @@ def _report(site: Site, n: int) -> Generator:
     pool.measure(site.env.now)
     yield site.env.timeout(site.sample("broker/cinder-scheduler"))
     received = site.anonymous_values(None, pool.fields(site.payloads))
-    received["report"] = received[f"report_{pool.backend.driver}"]
-    site.play(site.scheduler, site.stage.script(compose_update), received)
+    site.play(site.scheduler, site.stage.script(compose_update, pool.backend.driver), received)
 
 
 def _list_volumes(site: Site, worker: Process) -> Generator:
     """A monitor lists the volumes, if the worker is free."""
-    if worker not in site.idle.items:
+    if not site.idle.remove(worker):
         return
-    site.idle.items.remove(worker)
     project = site.scenario.projects[0].name
     path = f"/volume/v3/{site.identities[project][0]}/volumes/detail"
-    method = (site.payloads["method"] % {"controller": site.controller}).replace("create", "detail")
-    values = site.anonymous_values(project, {"path": path, "url": site.url(path), "method": method})
+    values = site.anonymous_values(project, {"path": path, "url": site.url(path), "controller": site.controller})
     site.count(worker, values, 0, 2480)
-    ats = site.play(worker, site.stage.script(compose_listing), values)
-    yield site.env.timeout(ats[-1] - site.env.now + 1)
-    site.idle.put(worker)
+    play = site.play(worker, site.stage.script(compose_listing), values)
+    yield site.env.timeout(play.last - site.env.now + 1)
+    site.idle.give(worker)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..lifecycle import VOLUME_TOPIC
 from .cloud import Backend, Project, Scenario
-from .script import python_datetime, python_timestamp
+from .template import python_datetime, python_timestamp
 
 
 @dataclass(slots=True)
@@ -30,6 +31,7 @@ class Pool:
         self.service = f"{node}@{backend.name}" if backend.name else node
         self.pool = backend.pool or backend.name
         self.host = f"{self.service}#{self.pool}"
+        self.topic = f"{VOLUME_TOPIC}.{self.service}"
         self.total = backend.total_gb
         self.used = self.volumes = 0
         self.enabled = self.known = True
@@ -154,7 +156,7 @@ class Quotas:
             error = f"Requested volume or snapshot exceeds allowed gigabytes quota. Requested {size}G, quota is {limit.gigabytes}G and {use.gigabytes}G has been consumed."
             return "quota-gigabytes", error, {"consumed_gb": use.gigabytes, "quota_gb": limit.gigabytes}
         if 0 <= limit.volumes < use.volumes + 1:
-            return "quota-volumes", f"Maximum number of volumes allowed ({limit.volumes}) exceeded for quota 'volumes'.", {"consumed": use.volumes}
+            return "quota-volumes", f"Maximum number of volumes allowed ({limit.volumes}) exceeded for quota 'volumes'.", {"used_volumes": use.volumes}
         use.volumes += 1
         use.gigabytes += size
         return None, "", {}

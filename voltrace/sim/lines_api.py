@@ -155,7 +155,7 @@ def _fail_by_quota(c: Composer, ending: str) -> None:
             "QuotaReserveTask",
             project_id=Field("%(project_id)s"),
             resource="volume",
-            count=Field("%(consumed)s"),
+            count=Field("%(used_volumes)s"),
             resources="volumes",
             summary=over + "['volumes']",
         )
@@ -172,6 +172,7 @@ def _fail_by_zone(c: Composer) -> None:
 def compose_listing(stage: Stage) -> Script:
     """What a listing of volumes writes: the API's own background, asked for by a monitor."""
     c = Composer(stage, API)
+    c.payloads["method"] = c.payloads["method"].replace("create", "detail")
     arrived = c.say("request-id-filter", None, anonymous=True, mark="received_at")
     c.say("request-received", "authenticate" if arrived else None, method="GET", url=Field("%(url)s"), mark=None if arrived else "received_at")
     c.say("method-called", method=Field("%(method)s"))

@@ -136,9 +136,10 @@ def _give_up(c: Composer, cause: str, connects: bool = False) -> None:
     c.enter(None, SUCCESS)
 
 
-def compose_update(stage: Stage) -> Script:
-    """What a backend's report of its capabilities writes."""
+def compose_update(stage: Stage, driver: str) -> Script:
+    """What the report of a backend with that driver writes."""
     c = Composer(stage, SCHEDULER)
+    c.payloads["report"] = c.payloads[f"report_{driver}"]
     if not c.say("service-update-received", None, service="volume", cluster="", service_host=Field("%(service)s"), capabilities=Field("%(report)s")):
         c.say("service-update-received-plain", None, service="volume", service_host=Field("%(service)s"), capabilities=Field("%(report)s"))
     c.say("capacity-published", capacities=Field("%(published)s"))

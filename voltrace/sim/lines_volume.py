@@ -87,9 +87,13 @@ def _lvs(stage: Stage) -> str:
     )
 
 
-def compose_start(stage: Stage, run: int, driver: str, failure: str | None, source: str) -> Script:
-    """From the receipt of the ``run``-th attempt to the moment when the driver begins its work (or raises ``failure``)."""
+def compose_start(stage: Stage, run: int, driver: str, failure: str | None, source: str, retries: bool) -> Script:
+    """From the receipt of the ``run``-th attempt to the moment when the driver begins its work (or raises ``failure``).
+
+    ``retries``: whether there may be further attempts.
+    """
     c = Composer(stage, VOLUME, run)
+    _choose_payloads(c, run, source, retries)
     c.say("reschedule-parameters", None, allow="True", retry=Field("%(retry)s"), mark="received_at")
     c.enter(None, RUNNING, "begin")
     for task in _BEFORE_DRIVER:
@@ -107,6 +111,21 @@ def compose_start(stage: Stage, run: int, driver: str, failure: str | None, sour
     if driver == "lvm" and (failure is None or FAILURES[failure].late):
         c.say("command-run", command=Field(_LVCREATE), mark="run_at")
     return c.build()
+
+
+def _choose_payloads(c: Composer, run: int, source: str, retries: bool) -> None:
+    """What the reprs of this attempt look like."""
+    payloads = c.payloads
+    if source != "blank":
+        for name in ("volume_spec", "volume_rest"):
+            payloads[name] = payloads[f"{name}_{CREATE_TYPES[source]}"]
+    if source in ("volume", "snapshot"):  # the source is locked meanwhile
+        payloads["run_flow_line"] = payloads["run_flow_line_locked"]
+    if not retries:
+        payloads["retry"] = "None"
+        payloads["filter_properties"] = payloads["filter_properties_alone"]
+    elif run > 1:
+        payloads["filter_properties"] = payloads["filter_properties_again"]
 
 
 _IMAGE = {"volume_id": Field("%(volume_id)s"), "image_id": Field("%(image_id)s"), "location": "(None, None)"}
@@ -159,6 +178,7 @@ def compose_failure(stage: Stage, run: int, driver: str, failure: str, begun: Sc
     error = f"{release.summary(kind.exception)}: %(error)s"
     frames = release.tracebacks[kind.frames]
     if kind.late:
+        c.payloads["volume"] = c.payloads["volume"].replace("status='creating'", "status='downloading'")
         _return_from_driver(c, driver)
         c.say_either("image-download-started", "image-download-started-utils", **_IMAGE)
         _say_copy_failed(c, failure)

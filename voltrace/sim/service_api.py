@@ -7,8 +7,8 @@ from collections.abc import Generator
 from ..lifecycle import API, FAILURE, SCHEDULER, SCHEDULER_TOPIC
 from ..verdict import Outcome
 from .lines_api import ACCEPTED, BREAKDOWNS, REFUSALS, compose_create
-from .load import Wish, uuids
-from .script import Script, Values
+from .load import Wish
+from .play import Play
 from .site import Process, Request, Site
 from .truth import Story
 
@@ -21,7 +21,7 @@ _COUNTED = ("quota-gigabytes", "quota-volumes", *BREAKDOWNS, ACCEPTED)
 def arrive(site: Site, wish: Wish) -> Request:
     """A request as it comes to the web server's door."""
     volume, (project_id, user_id) = wish.volume, site.identities[wish.project]
-    request_id = f"req-{uuids(site.ids, 1)[0]}"
+    request_id = f"req-{site.ids.one()}"
     size, kind = volume["size"], volume.get("volume_type")
     path = f"/volume/v3/{project_id}/volumes"
     fields = {
@@ -40,13 +40,18 @@ def arrive(site: Site, wish: Wish) -> Request:
         "zone": volume.get("availability_zone", site.scenario.zone),
         "max_attempts": site.scenario.max_attempts,
         "address": site.address(),
-        **_source_fields(site, wish),
         **site.types.get(kind, site.types[site.scenario.default_type]),
+        **_source_fields(site, wish),
     }
     # The journal's lines name project and user, oslo's give their ids; before 2023.1 these do not give the global request id.
     project, user = (project_id, user_id) if site.stage.format.layout == "oslo" else (wish.project, wish.user)
     whole = size if isinstance(size, int) else None
-    told = wish.global_request_id if (wish.global_request_id or "") in site.context(fields | {"user_shown": wish.user}) else None
+    # The project's name travels with the request, the user's does not.
+    fields["user_shown"] = "None"
+    fields["later_context"] = site.context(fields)
+    fields["user_shown"] = wish.user
+    fields["api_context"] = site.context(fields)
+    told = wish.global_request_id if (wish.global_request_id or "") in fields["api_context"] else None
     story = Story(request_id, told, project, user, volume.get("name"), whole, kind, volume.get("availability_zone"), path, wish.source)
     site.running += 1
     return Request(wish, story, fields)
@@ -70,7 +75,7 @@ def _source_fields(site: Site, wish: Wish) -> dict:
 def serve(site: Site, request: Request, worker: Process | None = None) -> Generator:
     """A request until its answer, by ``worker`` or whichever is free first. What follows goes on by itself."""
     if worker is None:
-        worker = yield site.idle.get()
+        worker = site.idle.take() or (yield site.idle.wait())
     assert worker is not None
     env, story, wish = site.env, request.story, request.wish
     body = wish.body
@@ -79,11 +84,11 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
     script = site.stage.script(compose_create, ending, env.now >= worker.zones_until, ending in _COUNTED and kind not in worker.types, wish.source)
     run = site.begin_run(request, API, 1) if script.steps else None
     values = site.values(request, API, run.ids if run else {}, more, {"error": error, "body_json": body, "body_python": site.stage.release.body(wish.volume)})
-    values["method"] = site.payloads["method"] % {"controller": site.controller}
+    values["controller"] = site.controller
     site.count(worker, values, len(body), 997 if ending == ACCEPTED else 151)
     if ending == ACCEPTED or ending in BREAKDOWNS:
         _make_row(site, request, values, ending)
-    ats = site.play(worker, script, values, request, run)
+    play = site.play(worker, script, values, request, run)
     site.truth.begin(story)
     lost = False
     if "zones_at" in values:
@@ -102,9 +107,9 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
             arrival = values["sent_at"] + site.sample("broker/cinder-scheduler")
             site.broker.cast(SCHEDULER_TOPIC, arrival, request, values["sent_at"], API)
     else:
-        _fail(site, request, script, ats, ending, error)
-    yield env.timeout(ats[-1] - env.now + 1)
-    site.idle.put(worker)
+        _fail(site, request, play, ending, error)
+    yield env.timeout(play.last - env.now + 1)
+    site.idle.give(worker)
     if ending != ACCEPTED or lost:
         site.end(request)
 
@@ -141,11 +146,11 @@ def _judge(site: Site, request: Request) -> tuple[str, str, dict]:
     return exceeded or ACCEPTED, error, fields
 
 
-def _make_row(site: Site, request: Request, values: Values, ending: str) -> None:
-    volume_id, *reservations = uuids(site.ids, 5)
+def _make_row(site: Site, request: Request, values: dict, ending: str) -> None:
+    volume_id, *reservations = site.ids.take(5)
     prefix = site.stage.release.unicode
     if ending in BREAKDOWNS:
-        values["reservations_back"] = f"[{', '.join(repr(r) for r in uuids(site.ids, 4))}]"
+        values["reservations_back"] = f"[{', '.join(repr(r) for r in site.ids.take(4))}]"
         values["quota_committed"] = ending == "cast"
     made = {
         "volume_id": volume_id,
@@ -159,8 +164,8 @@ def _make_row(site: Site, request: Request, values: Values, ending: str) -> None
     values.update(made)
 
 
-def _fail(site: Site, request: Request, script: Script, ats: list[int], ending: str, error: str) -> None:
-    story, at = request.story, ats[-1]
+def _fail(site: Site, request: Request, play: Play, ending: str, error: str) -> None:
+    story, at = request.story, play.last
     if ending in BREAKDOWNS:
         fault = request.wish.fault
         status, exception = 500, BREAKDOWNS[ending][1].rpartition(".")[2]
@@ -169,8 +174,8 @@ def _fail(site: Site, request: Request, script: Script, ats: list[int], ending: 
         status, exception = REFUSALS[ending]
         story.outcome = Outcome("refused", _CAUSES[status])
     story.status = status
-    for line, step in script.steps:
+    for record, step in play.script.steps:
         if step.new == FAILURE:
-            at = ats[line]
+            at = play.at(record)
             story.fail(at, API, step.flow, step.task or "", 1, None, exception or "", error)
     site.blame(request, API, at)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from ..lifecycle import SCHEDULER, VOLUME_TOPIC
+from ..lifecycle import SCHEDULER
 from ..verdict import Outcome
 from .capacity import Pool
 from .lines_scheduler import DOWN, FIT, GOES, GONE, MISMATCH, NO_WEIGHED, TOO_SMALL, compose_choice, compose_receipt
 from .lines_volume import FAILURES
-from .script import Script, Values
+from .play import Play
+from .script import Script
 from .site import Request, Site
+from .template import fill
 from .truth import Run
 
 
@@ -22,20 +24,19 @@ def schedule(site: Site, request: Request, sent: int, sender: str) -> Generator:
     run = site.begin_run(request, SCHEDULER, number)
     values = site.values(request, SCHEDULER, run.ids, _look_back(site, request, exceeded) if number > 1 else {})
     receipt = site.stage.script(compose_receipt, number, exceeded, site.scenario.max_attempts > 1)
-    ats = site.play(site.scheduler, receipt, values, request, run)
+    play = site.play(site.scheduler, receipt, values, request, run)
     request.story.hand_over(sender, SCHEDULER, number, sent, values["received_at"])
     if exceeded:
-        _give_up(site, request, values, values["attempts_exceeded"], "retries-exhausted")
-        yield env.timeout(ats[-1] - env.now)
+        _give_up(site, request, values, fill("%(attempts_exceeded)s", receipt.payloads, values), "retries-exhausted")
         site.end(request)
         return
-    yield env.timeout(ats[-1] - env.now + 1 + (0 if site.stage.lines_of_libraries else site.sample("scheduler/services")))
-    with site.turn.request() as turn:
-        yield turn
-        ats, chosen = _choose(site, request, run, values, receipt)
-        yield env.timeout(ats[-1] - env.now)
+    yield env.timeout(play.last - env.now + 1 + (0 if site.stage.lines_of_libraries else site.sample("scheduler/services")))
+    turn = site.turn.take() or (yield site.turn.wait())
+    play, chosen = _choose(site, request, run, values, receipt)
     if not chosen:
         site.end(request)
+    yield env.timeout(play.last - env.now)
+    site.turn.give(turn)
 
 
 def _look_back(site: Site, request: Request, exceeded: bool) -> dict:
@@ -50,8 +51,8 @@ def _look_back(site: Site, request: Request, exceeded: bool) -> dict:
     return fields
 
 
-def _choose(site: Site, request: Request, run: Run, values: Values, receipt: Script) -> tuple[list[int], bool]:
-    """Filters and weighs the backends and casts to the best. The lines' instants, and whether there was one."""
+def _choose(site: Site, request: Request, run: Run, values: dict, receipt: Script) -> tuple[Play, bool]:
+    """Filters and weighs the backends and casts to the best. The play, and whether there was one."""
     size, kind = request.fields["size"], site.scenario.type(request.fields["type_name"])
     required = kind.backend if kind else None
     fault = request.wish.fault
@@ -66,17 +67,17 @@ def _choose(site: Site, request: Request, run: Run, values: Values, receipt: Scr
         chosen.consume(size, site.env.now)
         values["taken"] = chosen.capabilities(site.payloads)
     script = site.stage.script(compose_choice, run.number, receipt, fates, site.pools.index(chosen) if chosen else -1)
-    ats = site.play(site.scheduler, script, values, request, run)
+    play = site.play(site.scheduler, script, values, request, run)
     if not chosen:
         _give_up(site, request, values, NO_WEIGHED, "no-other-backend" if run.number > 1 else None)
-        return ats, False
+        return play, False
     if request.tried:
         request.fields |= {"host_before": request.tried[-1], "scheduled_before": request.fields["scheduled_at"]}
     request.tried += (chosen.host,)
     request.fields["scheduled_at"] = values["scheduled_at"]
     arrival = values["scheduled_at"] + site.sample("broker/cinder-volume")
-    site.broker.cast(f"{VOLUME_TOPIC}.{chosen.service}", arrival, request, values["sent_at"])
-    return ats, True
+    site.broker.cast(chosen.topic, arrival, request, values["sent_at"])
+    return play, True
 
 
 def _fate(pool: Pool, size: int, required: str | None, silent: bool) -> tuple[str, bool, bool]:
@@ -103,7 +104,7 @@ def _weights(fit: list[Pool]) -> dict:
     return {"weight_max": high, "weight_min": low, "weighed": f"[{hosts}]"}
 
 
-def _give_up(site: Site, request: Request, values: Values, message: str, gave_up: str | None) -> None:
+def _give_up(site: Site, request: Request, values: dict, message: str, gave_up: str | None) -> None:
     story, fault = request.story, request.wish.fault
     story.fail(values["given_up_at"], SCHEDULER, "volume_create_scheduler", "ScheduleCreateVolumeTask", request.attempt, None, "NoValidBackend", message)
     cause = FAILURES[fault.raises].cause if request.tried and fault and fault.raises else "no-valid-backend"
