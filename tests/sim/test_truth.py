@@ -5,9 +5,9 @@ from functools import cache
 import pytest
 
 from voltrace.lifecycle import VOLUME_CREATE, Position, Refusal, Step, advance
-from voltrace.sim.cloud import load_scenario
 from voltrace.sim.faults import FAULTS
 from voltrace.sim.grants import Grants
+from voltrace.sim.scenario_file import load_scenario
 from voltrace.sim.script import Script
 
 from .clouds import LVM, cloud, run

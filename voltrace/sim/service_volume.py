@@ -12,6 +12,9 @@ from .script import Script, Values
 from .site import Request, Site
 from .truth import Run
 
+_LVCREATE = "-n volume-%(volume_id)s stack-volumes-%(backend)s -L %(size)sg"
+_LVCREATE_THIN = "-T -V %(size)sg -n volume-%(volume_id)s stack-volumes-%(backend)s/stack-volumes-%(backend)s-pool"
+
 
 def volume_service(site: Site, n: int) -> Callable[..., Generator]:
     """The receiver of backend ``n``'s queue."""
@@ -23,7 +26,7 @@ def volume_service(site: Site, n: int) -> Callable[..., Generator]:
 
 
 def _create(site: Site, n: int, request: Request, sent: int) -> Generator:
-    env, story, number, pool, fault = site.env, request.story, request.attempt, site.pools[n], request.wish.fault
+    env, story, number, pool, fault = site.env, request.story, request.attempt, site.pool(request.tried[-1]), request.wish.fault
     while site.stopped is not None:
         yield site.stopped
     process = site.volumes[n]
@@ -33,6 +36,8 @@ def _create(site: Site, n: int, request: Request, sent: int) -> Generator:
     prefix = site.stage.release.unicode
     tried = ", ".join(f"{prefix}'{host}'" for host in request.tried)
     values = site.values(request, VOLUME, run.ids, {"host": pool.host, "backend": pool.backend.name, "attempt": number, "tried": tried})
+    if pool.backend.driver == "lvm":
+        values["lvcreate"] = (_LVCREATE_THIN if pool.thin else _LVCREATE) % values
     if site.scenario.max_attempts == 1:
         values["retry"] = "None"
     if source != "blank":
@@ -87,7 +92,7 @@ def _failure(request: Request) -> str | None:
 
 def _fail(site: Site, n: int, request: Request, run: Run, values: Values, begun: Script, failure: str) -> Generator:
     """Something raises: the flow is reverted. While it still is, the request goes back to the scheduler, if it may."""
-    env, pool, fault, kind, story = site.env, site.pools[n], request.wish.fault, FAILURES[failure], request.story
+    env, pool, fault, kind, story = site.env, site.pool(request.tried[-1]), request.wish.fault, FAILURES[failure], request.story
     retried = kind.retryable and site.scenario.max_attempts > 1
     if site.stage.release.tracebacks.get("exception_dropped"):
         values["dropped"] = _dropped(site, values, kind)

@@ -23,8 +23,8 @@ STUCK_AFTER_US = 600_000_000
 def open_services(site: Site) -> None:
     """Scheduler and volume services listen to their queues."""
     site.broker.subscribe(SCHEDULER_TOPIC, lambda *message: schedule(site, *message))
-    for n, pool in enumerate(site.pools):
-        site.broker.subscribe(f"{VOLUME_TOPIC}.{pool.service}", volume_service(site, n))
+    for n in range(len(site.volumes)):
+        site.broker.subscribe(f"{VOLUME_TOPIC}.{site.pools_of(n)[0].service}", volume_service(site, n))
 
 
 def run_load(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng, tick: Callable[[int, int], None]) -> None:
