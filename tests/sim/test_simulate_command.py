@@ -55,7 +55,7 @@ def test_merged__the_services_lines__all_and_in_order(tmp_path):
         (["--release", "pike"], "no release 'pike' to simulate; there are queens, train, "),
         (["--release", "grizzly"], "there are queens, train, "),
         (["--format", "xml"], "there are short, short-precise"),
-        (["--scenario", "nosuch"], "there are devstack, mixed"),
+        (["--scenario", "nosuch"], "there are devstack, full-backends, mixed, "),
         (["--scenario", "nosuch.toml"], "cannot be read"),
         (["--arrivals", "poisson:0"], "must be burst, every:SECONDS, poisson:RATE or closed:CLIENTS"),
         (["--arrivals", "poisson:nan"], "must be burst"),
@@ -81,21 +81,21 @@ def test_refused__bad_value__one_line_exit_2_nothing_written(tmp_path, capsys, o
     ("text", "says"),
     [
         ("[cloud", "scenario"),
-        ("[cloud]\nworkers = 3\n", "cloud: unknown key 'workers'"),
-        ("[cloud]\napi_workers = 'two'\n", "cloud.api_workers must be of type int"),
-        ("[cloud]\n", "backends must be one or more [[tables]]"),
-        ("[cloud]\ndefault_type='x'\n[[cloud.backends]]\nname='a'\ntotal=3\n", "cloud.backends: unknown key 'total'"),
+        ("[cloud]\nworkers = 3\n", "bad.toml:2: cloud has no key 'workers'; did you mean api_workers?"),
+        ("[cloud]\napi_workers = 'two'\n", "bad.toml:2: cloud.api_workers must be a whole number of 1 or more, not 'two'"),
+        ("[cloud]\n", "bad.toml:1: cloud.backends must be one or more [[tables]]"),
+        ("[cloud]\ndefault_type='x'\n[[cloud.backends]]\nname='a'\ntotal=3\n", "bad.toml:5: cloud.backends[0] has no key 'total'; did you mean "),
         (
             "[cloud]\ndefault_type='x'\n[[cloud.backends]]\ntotal_gb=3\n[[cloud.types]]\nname='x'\n",
-            "cloud.backends: missing 1 required positional argument: 'name'",
+            "bad.toml:3: cloud.backends[0] needs the key 'name'",
         ),
         (
             "[cloud]\ndefault_type='x'\n[[cloud.backends]]\nname='a'\n[[cloud.types]]\nname='x'\n[[cloud.projects]]\nname='p'\nuser='u'\n[[requests]]\nweight=1\nfault='meteor'\n",
-            "requests.fault 'meteor' is none of size-zero",
+            "bad.toml:12: requests[0].fault must be one of size-zero, ",
         ),
         (
             "[cloud]\ndefault_type='y'\n[[cloud.backends]]\nname='a'\n[[cloud.types]]\nname='x'\n[[cloud.projects]]\nname='p'\nuser='u'\n[[requests]]\nweight=1\n",
-            "cloud.default_type 'y' is none of x",
+            "bad.toml:2: cloud.default_type 'y' is none of x",
         ),
     ],
 )

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from voltrace.lifecycle import VOLUME_CREATE, Position, Refusal, Step, advance
-from voltrace.sim.cloud import load_scenario
 from voltrace.sim.faults import FAULTS
 from voltrace.sim.grants import Grants
+from voltrace.sim.scenario_file import load_scenario
 
 from .clouds import LVM, cloud, run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from functools import partial
 
+from .capacity import show_report
 from .lines_api import compose_listing
 from .lines_scheduler import compose_update
 from .lines_volume import compose_report
@@ -15,8 +16,9 @@ def start_background(site: Site, stop: Callable[[], bool]) -> None:
     """Each volume service reports its capabilities and each API worker answers a monitor, once a period, until ``stop()``."""
     period = site.scenario.background_s * 1_000_000
     if period:
-        for n in range(len(site.pools)):
-            site.env.process(_repeat(site, period, partial(_report, site, n), stop))
+        for n, backend in enumerate(site.scenario.backends):
+            every = period if backend.report_s is None else round(backend.report_s * 1_000_000)
+            site.env.process(_repeat(site, every, partial(_report, site, n), stop))
         for worker in site.workers:
             site.env.process(_repeat(site, period, partial(_list_volumes, site, worker), stop))
 
@@ -30,19 +32,21 @@ def _repeat(site: Site, period: int, act: Callable[[], Generator], stop: Callabl
 
 
 def _report(site: Site, n: int) -> Generator:
-    """Volume service ``n`` looks at its pool and tells the scheduler, which hears of it a little later."""
+    """Volume service ``n`` looks at its pools and tells the scheduler, which hears of it a little later."""
     if site.stopped:
         return
-    pool = site.pools[n]
+    pools, driver = site.pools_of(n), site.scenario.backends[n].driver
     threads = ", ".join(f"<Thread(Thread-{k} (_runner), started daemon {140205770000000 + k})>" for k in (3, 5))
-    shown = {"threads": f"[<_MainThread(MainThread, started 140205891513216)>, {threads}]", "backend": pool.backend.name}
+    shown = {"threads": f"[<_MainThread(MainThread, started 140205891513216)>, {threads}]", "backend": site.scenario.backends[n].name}
     values = site.anonymous_values(None, shown)
-    site.play(site.volumes[n], site.stage.script(compose_report, pool.backend.driver), values)
+    site.play(site.volumes[n], site.stage.script(compose_report, driver), values)
     yield site.env.timeout(values["sent_at"] - site.env.now)
-    pool.measure(site.env.now)
+    heard = [(pool, pool.measure(site.env.now)) for pool in pools]
     yield site.env.timeout(site.sample("broker/cinder-scheduler"))
-    received = site.anonymous_values(None, pool.fields(site.payloads))
-    site.play(site.scheduler, site.stage.script(compose_update, pool.backend.driver), received)
+    for pool, stats in heard:
+        pool.hear(stats)
+    received = site.anonymous_values(None, show_report(pools, site.payloads, site.factored))
+    site.play(site.scheduler, site.stage.script(compose_update, pools[0].finite), received)
 
 
 def _list_volumes(site: Site, worker: Process) -> Generator:

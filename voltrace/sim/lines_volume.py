@@ -9,7 +9,7 @@ from .lines_scheduler import say_database_mode
 from .script import Composer, Field, Script, Stage
 
 _ROOTWRAP = "sudo cinder-rootwrap /etc/cinder/rootwrap.conf env LC_ALL=C "
-_LVCREATE = _ROOTWRAP + "lvcreate -n volume-%(volume_id)s stack-volumes-%(backend)s -L %(size)sg"
+_LVCREATE = _ROOTWRAP + "lvcreate %(lvcreate)s"
 _VGS = _ROOTWRAP + "vgs --noheadings --unit=g -o name,size,free,lv_count,uuid --separator : --nosuffix stack-volumes-%(backend)s"
 _BEFORE_DRIVER = ("ExtractVolumeRefTask", "OnFailureRescheduleTask", "ExtractVolumeSpecTask", "NotifyVolumeActionTask")
 _RESULTS = {"ExtractVolumeRefTask": "%(volume)s", "ExtractVolumeSpecTask": "%(volume_spec)s"}

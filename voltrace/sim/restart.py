@@ -34,7 +34,7 @@ def _restart(site: Site) -> Generator:
     site.volumes = site.start_volumes()
     last = env.now
     for n, (process, before) in enumerate(zip(site.volumes, old)):
-        backend = site.pools[n].backend
+        backend = site.scenario.backends[n]
         left = {f"left_{i}": request.story.volume_id for i, request in enumerate(before.active)}
         values = site.anonymous_values(None, left, {"backend": backend.name, "service_id": n + 2})
         last = max(last, site.play(process, site.stage.script(compose_restart, backend.driver, len(left)), values).last)

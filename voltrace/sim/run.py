@@ -19,11 +19,12 @@ from ..errors import UsageError
 from ..formats import FORMATS, PACKINGS, SERVICE_FILES, Format, Packing
 from ..messages import catalogue
 from ..profile import Profile, default_profile
-from .cloud import Scenario, load_scenario
+from .cloud import Scenario
 from .ids import Ids
 from .load import Arrivals, read_arrivals, wishes
 from .play import Plays, Prefix
 from .release import Release, load_release
+from .scenario_file import load_scenario
 from .script import Stage
 from .services import open_services, run_load
 from .site import Site

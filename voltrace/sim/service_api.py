@@ -123,7 +123,7 @@ def _lose(site: Site, request: Request, sent: int) -> None:
 
 def _judge(site: Site, request: Request) -> tuple[str, str, dict]:
     """How the API will answer (`ACCEPTED` or a name of `REFUSALS`), the error's text, and fields. Reserves quota."""
-    volume, release, zone = request.wish.volume, site.stage.release, site.scenario.zone
+    volume, release, zones = request.wish.volume, site.stage.release, site.zones
     size = volume["size"]
     if not isinstance(size, int):
         return ("schema" if release.size_text == "schema" else "size"), "", {}
@@ -133,7 +133,7 @@ def _judge(site: Site, request: Request) -> tuple[str, str, dict]:
         return "type", "", {}
     if size < 1:
         return "flow-size", f"Invalid input received: Volume size '{size}' must be an integer and greater than 0", {}
-    if volume.get("availability_zone", zone) != zone:
+    if volume.get("availability_zone", zones[0]) not in zones:
         return "zone", f"Availability zone '{volume['availability_zone']}' is invalid.", {}
     fault = request.wish.fault
     if fault and fault.kind == "source-larger":

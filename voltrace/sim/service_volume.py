@@ -13,10 +13,13 @@ from .site import Request, Site
 from .template import fill
 from .truth import Run
 
+_LVCREATE = "-n volume-%(volume_id)s stack-volumes-%(backend)s -L %(size)sg"
+_LVCREATE_THIN = "-T -V %(size)sg -n volume-%(volume_id)s stack-volumes-%(backend)s/stack-volumes-%(backend)s-pool"
+
 
 def create(site: Site, n: int, request: Request, sent: int) -> Generator:
     """A create that backend ``n``'s service takes from its queue, where the scheduler's cast of ``sent`` put it."""
-    env, story, number, pool, fault = site.env, request.story, request.attempt, site.pools[n], request.wish.fault
+    env, story, number, pool, fault = site.env, request.story, request.attempt, site.pool(request.tried[-1]), request.wish.fault
     process = site.volumes[n]
     process.active.append(request)
     run = site.begin_run(request, VOLUME, number)
@@ -24,6 +27,8 @@ def create(site: Site, n: int, request: Request, sent: int) -> Generator:
     prefix = site.stage.release.unicode
     tried = ", ".join(f"{prefix}'{host}'" for host in request.tried)
     values = site.values(request, VOLUME, run.ids, {"host": pool.host, "backend": pool.backend.name, "attempt": number, "tried": tried})
+    if pool.backend.driver == "lvm":
+        values["lvcreate"] = (_LVCREATE_THIN if pool.thin else _LVCREATE) % values
     if failure:
         values["raised"], values["error"] = FAILURES[failure].raised, FAILURES[failure].error % values
     begun = site.stage.script(compose_start, number, pool.backend.driver, failure, source, site.scenario.max_attempts > 1)
@@ -73,7 +78,7 @@ def _failure(request: Request) -> str | None:
 
 def _fail(site: Site, n: int, request: Request, run: Run, values: dict, begun: Script, failure: str) -> None:
     """Something raises: the flow is reverted. While it still is, the request goes back to the scheduler, if it may."""
-    pool, fault, kind, story = site.pools[n], request.wish.fault, FAILURES[failure], request.story
+    pool, fault, kind, story = site.pool(request.tried[-1]), request.wish.fault, FAILURES[failure], request.story
     retried = kind.retryable and site.scenario.max_attempts > 1
     if site.stage.release.tracebacks.get("exception_dropped"):
         values["dropped"] = _dropped(site, values, kind, begun)

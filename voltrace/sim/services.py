@@ -25,8 +25,8 @@ STUCK_AFTER_US = 600_000_000
 def open_services(site: Site) -> None:
     """Scheduler and volume services listen to their queues."""
     site.broker.subscribe(SCHEDULER_TOPIC, partial(schedule, site))
-    for n, pool in enumerate(site.pools):
-        site.broker.subscribe(pool.topic, partial(create, site, n))
+    for n in range(len(site.volumes)):
+        site.broker.subscribe(site.pools_of(n)[0].topic, partial(create, site, n))
 
 
 def run_load(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng: Random) -> None:

@@ -11,12 +11,14 @@ from ..encode import instant
 from ..formats import write_context
 from ..lifecycle import API, SCHEDULER, VOLUME, VOLUME_CREATE
 from .broker import Broker
-from .capacity import Pool, Quotas
+from .capacity import Pool, open_pools
 from .cloud import Scenario, VolumeType
 from .grants import Grants
 from .ids import Ids
+from .lines_scheduler import Layout
 from .load import Wish
 from .play import Play, Plays
+from .quotas import Quotas
 from .script import TABLE_SIZE, Script, Stage
 from .station import Station
 from .template import expand, utc
@@ -70,13 +72,19 @@ class Site:
         self.times, self.ids = Random(f"{seed}/times"), Ids(f"{seed}/ids")
         self.payloads = stage.payloads
         self.grants, self.quotas, self.broker = Grants(), Quotas.of(scenario), Broker(env)
-        self.pools = [Pool(b, scenario.node, env.now - self.times.randrange(1_000_000, 50_000_000)) for b in scenario.backends]
+        self.pools = open_pools(scenario, lambda: int(env.now) - self.times.randrange(1_000_000, 50_000_000))
+        self.pool_of = {pool.host: pool for pool in self.pools}
+        numbers = range(len(self.pools))
+        homes = tuple(tuple(k for k in numbers if self.pools[k].home.number == n) for n in range(len(scenario.backends)))
+        self.layout = Layout(homes, tuple(pool.thin for pool in self.pools), scenario.weighers)
+        self.factored = stage.release.name in stage.rows["storage-capacity-factors"].lines
         self.pids = iter(range(self.times.randrange(2000, 20000), 1 << 22, 7))
         self.workers = [self._process(API) for _ in range(scenario.api_workers)]
         self.scheduler = self._process(SCHEDULER)
         self.volumes = self.start_volumes()
         self.stopped = False
         self.idle = Station(env, self.workers)
+        self.zones = scenario.zones()
         self.turn = Station(env, [True])
         self.drivers = [Station(env, [True] * backend.slots) for backend in scenario.backends]
         self.types = {t.name: self._type_fields(t) for t in scenario.types}
@@ -89,7 +97,15 @@ class Site:
 
     def start_volumes(self) -> list[Process]:
         """A process for each backend."""
-        return [self._process(VOLUME) for _ in self.pools]
+        return [self._process(VOLUME) for _ in self.scenario.backends]
+
+    def pools_of(self, n: int) -> list[Pool]:
+        """The pools of backend ``n``."""
+        return [self.pools[k] for k in self.layout.homes[n]]
+
+    def pool(self, host: str) -> Pool:
+        """The pool of that name (``host@backend#pool``)."""
+        return self.pool_of[host]
 
     def _process(self, service: str) -> Process:
         pid = next(self.pids)
@@ -113,12 +129,10 @@ class Site:
         fields = {
             "type_id": self.ids.one(),
             "type_name": kind.name,
-            "type_specs_object": ",".join(f"{k}='{v}'" for k, v in kind.specs.items()),
+            "type_specs_object": ",".join(f"{k}='{v}'" for k, v in sorted(kind.specs.items())),
             "type_specs_python": ", ".join(f"{python(k)}: {python(v)}" for k, v in kind.specs.items()),
             "type_created_z": utc(made) + "Z",
             "type_created_iso": utc(made) + ".000000",
-            "spec_key": next(iter(kind.specs), ""),
-            "spec_value": next(iter(kind.specs.values()), ""),
         }
         return fields | {"type_asked": expand("%(type_object)s", self.payloads) % fields}
 
@@ -213,7 +227,7 @@ class Site:
         """Nobody waits for the request any more."""
         fault = request.wish.fault
         if fault and fault.disables and request.tried:
-            next(p for p in self.pools if p.host == request.tried[-1]).enabled = True
+            self.pool(request.tried[-1]).enabled = True
         self.running -= 1
         self.last_end = max(self.last_end, request.story.end, self.env.now)
         done = request.done
