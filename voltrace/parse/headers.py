@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from ..formats import Context, read_context, service_of
-from ..trace import Process
+from ..trace import EventTable, Process
 from .framing import split_suffix
-from .tables import NO_REQUEST, Header, Scan, Seen
+from .tables import NO_REQUEST, Header, Scan, Seen, Sender
 
-
-class Sender(NamedTuple):
-    """Who wrote a record, as far as its prefix or entry says."""
-
-    host: str | None = None
-    unit: str | None = None
-    pid: int | None = None
+NO_TIME = EventTable.NO_TIME
+MANY_HEADERS = 200_000
 
 
 class Headers:
@@ -36,25 +30,28 @@ class Headers:
             if header.first is None or not header.count:
                 continue
             process = self.scan.processes[header.process]
-            widen(process, header.first, header.last)
+            if header.first != NO_TIME:
+                widen(process, header.first, header.last)
             if header.debug:
                 self.scan.debug[header.process] = True
             if header.request != NO_REQUEST and header.begun and header.ended and header.last is not None:
                 of_request = seen.setdefault(header.request, {})
                 key = (header.process, self._source)
                 span = of_request.get(key)
-                if span is None:
+                if span is None or span.first == NO_TIME:  # what has no stamp tells no instant
                     of_request[key] = Seen(header.first, header.last, header.begun, header.ended)
-                else:
+                elif header.first != NO_TIME:
                     span.first, span.last = min(span.first, header.first), max(span.last, header.last)
                     span.begun, span.ended = min(span.begun, header.begun), max(span.ended, header.ended)
         self._headers.clear()
 
     def _new_header(self, sender: Sender, head: re.Match[bytes]) -> Header:
+        return self._header_of(self._process(sender, head[2].decode("utf-8", "replace")), head)
+
+    def _header_of(self, process: int, head: re.Match[bytes]) -> Header:
         scan = self.scan
         level, logger = head[1].decode(), head[2].decode("utf-8", "replace")
         context = read_context(head[3].decode("utf-8", "replace"), self._layout)
-        process = self._process(sender, logger)
         request = NO_REQUEST
         if context.request_id:
             request = scan.request(context.request_id)

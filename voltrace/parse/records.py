@@ -11,8 +11,8 @@ from ..trace import Kind, Location
 from .clock import GAP_US, STEP_US
 from .continued import DEBUG_END, RESULT, Continued
 from .framing import ACCESS, SUPPRESSED, Suffix, split_suffix
-from .headers import Sender, widen
-from .tables import NO_REQUEST, Access, Header, Open, Scan
+from .headers import NO_TIME, widen
+from .tables import NO_REQUEST, Access, Header, Open, Scan, Sender
 
 _INTO, _FROM = b") transitioned into state '", b"' from state '"
 _MOST_UNMATCHED = 100
@@ -156,7 +156,8 @@ class Records(Continued):
     def _headless(self, sender: Sender, body: bytes, at: int, number: int) -> None:
         """A line with a prefix and without level, logger and bracket: access line, traceback, continuation, stderr."""
         process = self._process(sender, None)
-        widen(self.scan.processes[process], at, at)
+        if at != NO_TIME:
+            widen(self.scan.processes[process], at, at)
         access = ACCESS.match(body)
         if access:
             pid = int(access[1])

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import re
 
-from ..formats import ESCAPE
+from ..formats import ESCAPE, HEAD
 from ..trace import Location
 from .clock import StampReader
-from .framing import HEAD, JOURNAL_NOTE, Framing, cut_bars
-from .headers import Sender
+from .framing import JOURNAL_NOTE, Framing, cut_bars
+from .headers import MANY_HEADERS
 from .records import Records
 from .sources import Block
-from .tables import NO_REQUEST, Header, Scan
+from .tables import NO_REQUEST, Header, Scan, Sender
 
 _BOM = b"\xef\xbb\xbf"
-_MANY_HEADERS = 200_000
 
 
 class SourceScanner(Records):
@@ -56,7 +55,7 @@ class SourceScanner(Records):
             read(clean(raw) if dirty else raw, number, offset, len(raw))
             number += 1
             offset += len(raw) + 1
-        if len(self._headers) > _MANY_HEADERS:
+        if len(self._headers) > MANY_HEADERS:
             self._settle_headers()
         if before is not None and not self.framing.page and (self._unfinished or self._records() == before[0] or self.scan.unmatched.total() > before[1]):
             self.scan.note("truncated-file", "the file ends in the middle of a record", Location(self.name, number - 1))

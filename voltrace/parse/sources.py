@@ -22,8 +22,7 @@ _MAGIC = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.o
 _ZSTD = b"\x28\xb5\x2f\xfd"
 # What voltrace and others write beside logs: never a log, whatever is in it.
 _NEVER_LOGS = (
-    ".jsonl",
-    ".json",
+    "truth.jsonl",
     ".toml",
     ".html",
     ".md",
@@ -35,7 +34,6 @@ _NEVER_LOGS = (
     ".png",
     ".pdf",
     ".tsv",
-    ".export",
     ".journal",
     ".db",
     ".sqlite",
