@@ -375,6 +375,13 @@ def test_detect__other_objects_and_settings__are_no_journal(text):
     assert detect(text.encode() + b"\n") is None
 
 
+def test_folder__files_that_quote_a_log__are_not_read_for_one(tmp_path):
+    (tmp_path / "x.jsonl").write_bytes(as_json(entry(RUNNING)))
+    (tmp_path / "verdicts.json").write_bytes(b'{"requests": [\n {"line": "' + record("x") + b'"}\n]}\n')
+    (tmp_path / "truth.jsonl").write_bytes(as_json(entry(RUNNING)))
+    assert [s.name for s in sources.find_sources([str(tmp_path)])[0]] == [str(tmp_path / "x.jsonl")]
+
+
 def test_folder__formats_mixed_and_packed_files__read_as_one(tmp_path):
     assert main(["simulate", "-o", str(tmp_path / "plain"), "--requests", "12", "--scenario", "mixed", "--seed", "5"]) == 0
     for form in ("json", "export"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from ..formats import FORMATS, service_of
@@ -42,11 +43,17 @@ class Fault(NamedTuple):
 def make_entry(fields: Mapping[str, bytes], line: int, offset: int, length: int) -> Entry:
     """The entry with these fields. Whatever is missing or is no number is None."""
     at = next((n for n in map(_number, map(fields.get, STAMPS)) if n is not None and 0 < n < _YEAR_9999), None)
-    pid = next((n for n in map(_number, map(fields.get, _PIDS)) if n is not None), None)
-    names = [fields[name].decode("utf-8", "replace") for name in _NAMES if fields.get(name)]
-    name = next(filter(service_of, names), names[0] if names else None)
-    host = fields.get("_HOSTNAME", b"").decode("utf-8", "replace") or None
-    return Entry(at, Sender(host, name, pid), fields.get("MESSAGE", b""), line, offset, length)
+    sender = _sender(*map(fields.get, ("_HOSTNAME", *_PIDS, *_NAMES)))
+    return Entry(at, sender, fields.get("MESSAGE", b""), line, offset, length)
+
+
+@lru_cache(maxsize=4096)
+def _sender(host: bytes | None, pid: bytes | None, told_pid: bytes | None, *names: bytes | None) -> Sender:
+    """Of the names the first that speaks of a service counts, else the first."""
+    known = [name.decode("utf-8", "replace") for name in names if name]
+    name = next(filter(service_of, known), known[0] if known else None)
+    own = _number(pid)
+    return Sender((host or b"").decode("utf-8", "replace") or None, name, own if own is not None else _number(told_pid))
 
 
 def _number(text: bytes | None) -> int | None:

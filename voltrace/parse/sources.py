@@ -38,6 +38,8 @@ _NEVER_LOGS = (
     ".db",
     ".sqlite",
 )
+# Names of the journal's packed formats, and of much else that may quote a log.
+_PACKED = (".json", ".jsonl", ".export")
 _SAMPLE = 1 << 16
 
 
@@ -217,7 +219,8 @@ def _looks_like_log(path: str) -> bool:
     if not os.path.isfile(path) or path.lower().endswith(_NEVER_LOGS):
         return False
     try:
-        return detect(read_head(Source(path, path))) is not None
+        framing = detect(read_head(Source(path, path)))
+        return framing is not None and (framing.packing is not None or not path.lower().endswith(_PACKED))
     except READ_ERRORS:
         return True  # let the reading say why
 

@@ -13,6 +13,8 @@ _FIELDS = {name.encode(): name for name in FIELDS}
 # journalctl begins every entry with the first of these, other writers with the second.
 _FIRST = (b"__CURSOR", b"__REALTIME_TIMESTAMP")
 _START = re.compile(rb"\n\n(?=__(?:CURSOR|REALTIME_TIMESTAMP)=)")
+# Whole lines of text fields that nobody asks for: most of an entry.
+_OTHERS = re.compile(rb"(?:(?!(?:%s)=)[A-Z_0-9]{1,64}=[^\n]*\n)+" % b"|".join((*_FIRST, *_FIELDS)))
 _LONGEST_START = 40
 _LONGEST_FIELD = 1 << 30  # the journal itself takes no longer entry: such a length is damage
 
@@ -76,6 +78,10 @@ class ExportUnpacker:
         data, at = self._data, self._at
         if self._skip or self._lost:
             return self._pass_over() if self._skip else self._find_start()
+        others = _OTHERS.match(data, at)
+        if others:
+            self._take(others.end())
+            return True
         end = data.find(b"\n", at)
         if end < 0:
             return False
