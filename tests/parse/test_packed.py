@@ -339,6 +339,33 @@ def test_damage__line_of_100_megabytes__is_read_in_little_memory(tmp_path, form)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000
 
 
+ENDLESS = {
+    "lines": as_json(entry("\n" * 3_000_000)),
+    "fields": b"A=\n" * 2_000_000,
+    "messages": b"MESSAGE=x\n" * 800_000,
+    "keys": b'{"MESSAGE"' * 700_000 + b"\n",
+    "entries": b"__CURSOR=\n" * 200_000,
+    "empty": b"\n" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_damage__hostile_entry__takes_little_time_and_memory(kind):
+    import time
+    import tracemalloc
+
+    form = as_json if ENDLESS[kind][:1] == b"{" else as_export
+    begun = time.process_time()
+    reading, _ = read_bytes({"x": form(entry(RUNNING)) + ENDLESS[kind] + b"\n\n" + form(entry(SUCCESS))})
+    assert states(reading.timelines[0]) == ["RUNNING", "SUCCESS"]
+    assert time.process_time() - begun < 20
+    tracemalloc.start()
+    read_bytes({"x": form(entry(RUNNING)) + ENDLESS[kind][: 1 << 20] + b"\n\n"})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 80 << 20
+
+
 @settings(max_examples=150, deadline=None)
 @given_(data=st.data())
 def test_damage__any_change_of_bytes__raises_nothing_and_costs_little(data):

@@ -25,6 +25,9 @@ class Unpacker(Protocol):
     def finish(self) -> Iterable[Entry | Fault]: ...
 
 
+_MOST_LINES = 20_000  # of one message; what is behind them counts as one
+
+
 UNPACKERS: dict[str, Callable[[], Unpacker]] = {"json": JsonUnpacker, "export": ExportUnpacker}
 
 
@@ -65,7 +68,7 @@ class EntryScanner(Records):
                 self._fault(item)
 
     def _entry(self, entry: Entry) -> None:
-        lines = [clean(line) for line in entry.message.split(b"\n")]
+        lines = [clean(line) for line in entry.message.split(b"\n", _MOST_LINES)]
         while len(lines) > 1 and not lines[-1]:
             lines.pop()
         self.scan.lines += len(lines)

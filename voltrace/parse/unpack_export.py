@@ -14,8 +14,9 @@ _FIELDS = {name.encode(): name for name in FIELDS}
 _FIRST = (b"__CURSOR", b"__REALTIME_TIMESTAMP")
 _START = re.compile(rb"\n\n(?=__(?:CURSOR|REALTIME_TIMESTAMP)=)")
 # Whole lines of text fields that nobody asks for: most of an entry.
-_OTHERS = re.compile(rb"(?:(?!(?:%s)=)[A-Z_0-9]{1,64}=[^\n]*\n)+" % b"|".join((*_FIRST, *_FIELDS)))
+_OTHERS = re.compile(rb"(?:(?!(?:%s)=)[A-Z_0-9]{1,64}=[^\n]*\n){1,64}" % b"|".join((*_FIRST, *_FIELDS)))
 _LONGEST_START = 40
+_LONGEST_REPEATED = 1 << 16  # what is read of a field that repeats
 _LONGEST_FIELD = 1 << 30  # the journal itself takes no longer entry: such a length is damage
 
 
@@ -129,7 +130,9 @@ class ExportUnpacker:
         if name is None:
             return
         if name == "MESSAGE":
-            if name in self._fields:  # a field may repeat
+            if name in self._fields:
+                if len(self._fields[name]) > _LONGEST_REPEATED:
+                    return
                 value = self._fields[name] + b"\n" + value
             else:
                 self._place = self._line
