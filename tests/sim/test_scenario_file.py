@@ -134,6 +134,8 @@ weight = 1
         ('name = "a"', 'name = "a"\ndriver = "nfs"', ":5: cloud.backends[0].driver must be one of lvm, fake, not 'nfs'"),
         ('name = "a"', 'name = "a"\ndriver = "fake"\ntotal_gb = 5', ":6: cloud.backends[0].total_gb must be 'infinite' with driver fake"),
         ('name = "a"', 'name = "a"\nused_gb = 2000', ":5: cloud.backends[0].used_gb must be at most the 1024 GB of the pool, not 2000"),
+        ('name = "a"', 'name = "a"\ncapabilities = { multiattach = 1 }', ":5: cloud.backends[0].capabilities.multiattach 'multiattach' is what the driver"),
+        ('name = "a"', 'name = "a"\ncapabilities = { x = inf }', ":5: cloud.backends[0].capabilities must be a table of texts, numbers, true and false"),
         ('name = "a"', 'name = "a"\nhost = "b"', ":5: cloud.backends[0].host 'b' is none of controller"),
         ('name = "a"', 'name = "a"\n[[cloud.backends.pools]]\ntotal_gb = 3', ":5: cloud.backends[0].pools[0] needs the key 'name'"),
         ('name = "a"', 'name = "a"\n[[cloud.backends]]\nname = "a"', ":6: cloud.backends[1].name 'a' is there already"),

@@ -74,11 +74,14 @@ class Pool:
             # What Cinder makes of the ratio where it will not use it.
             "believed_ratio": self.ratio if self.thin and self.finite else 1.0,
         }
-        self.shown: tuple[tuple, dict[str, object]] | None = None
+        # What is made of the belief, until it changes; and what never changes of the payloads.
+        self.shown: dict[str, object] | None = None
+        self.described: str | None = None
+        self.rooms: dict[bool, float] = {}
         self.templates: dict[str, str] = {}
-        self.described: tuple[tuple, str] | None = None
+        self.as_reported = False
         self.last_report: tuple[int, dict] | None = None
-        self.judgements: dict[str, Any] = {}
+        self.judgements: dict[str, Any] = {}  # what was found out about the last report, until the next
         self.stats = self.measure(at)
         self.free: float = self.stats.free
         self.allocated, self.provisioned, self.updated = 0, self.stats.provisioned, 0
@@ -104,14 +107,20 @@ class Pool:
         """The scheduler hears a report. It is taken over when backends are looked at next."""
         self.stats = stats
         self.judgements = {}
+        self._change(False)
+
+    def _change(self, as_reported: bool) -> None:
+        self.shown, self.described, self.rooms, self.as_reported = None, None, {}, as_reported
 
     def take_over(self) -> bool:
         """The scheduler believes the last report, unless its own belief is newer. Whether it did."""
         if self.updated > self.stats.at:
             return False
-        if self.finite:
-            self.free, self.provisioned = self.stats.free, self.stats.provisioned
-        self.allocated, self.updated = self.stats.allocated, self.stats.at
+        if not self.as_reported:
+            if self.finite:
+                self.free, self.provisioned = self.stats.free, self.stats.provisioned
+            self.allocated, self.updated = self.stats.allocated, self.stats.at
+            self._change(True)
         return True
 
     def consume(self, size: int, at: int | None) -> None:
@@ -126,16 +135,24 @@ class Pool:
         self.used += size
         if at is not None:
             self.updated = at
+        self._change(False)
 
-    def virtual_free(self, thin: bool, factored: bool, stats: Stats | None = None) -> float:
-        """The room for a further volume that the scheduler counts with, GB: as it believes, or as ``stats`` say.
+    def virtual_free(self, thin: bool, factored: bool) -> float:
+        """The room for a further volume that the scheduler believes in, GB; for a thin volume if the pool makes them and ``thin``.
 
-        ``thin``: for a thin volume, if the pool makes them. ``factored``: as releases since Yoga count, to two digits.
+        ``factored``: as releases since Yoga count, to two digits; all that ask of one site say the same.
         """
-        free, provisioned = (stats.free, stats.provisioned) if stats else (self.free, self.provisioned)
+        thin = thin and self.thin
+        room = self.rooms.get(thin)
+        if room is None:
+            room = self.rooms[thin] = self.count_free(thin, factored, self.free, self.provisioned)
+        return room
+
+    def count_free(self, thin: bool, factored: bool, free: float, provisioned: float) -> float:
+        """The room for a further volume where so much is free and provisioned."""
         if not factored:
-            return (self.room * self.ratio - provisioned if thin and self.thin else free) - self.reserved_gb
-        if thin and self.thin:
+            return (self.room * self.ratio - provisioned if thin else free) - self.reserved_gb
+        if thin:
             return round((self.room - self.reserved_gb) * self.ratio - provisioned, 2)
         return round(min(free, self.room - self.reserved_gb - provisioned), 2)
 
@@ -144,16 +161,14 @@ class Pool:
         thin = thin and self.thin
         unreserved = self.room - self.reserved_gb
         available = unreserved * self.ratio if thin else unreserved
-        virtual = self.virtual_free(thin, True)
-        free = available - self.provisioned
-        if not thin and self.free < free:
-            free = self.free
+        left = available - self.provisioned
+        free = left if thin or self.free >= left else self.free
         return {
             "unreserved": round(unreserved, 2),
             "ratio_used": self.ratio if thin else None,
             "available_in_all": round(available, 2),
-            "unprovisioned": round(available - self.provisioned, 2),
-            "virtual_free": virtual,
+            "unprovisioned": round(left, 2),
+            "virtual_free": round(free, 2),
             "free_percent": round(free / available * 100, 2) if available else 0,
             "provisioned_ratio": round(self.provisioned / available, 2) if available else 0,
             "provisioned_type": "thin" if thin else "thick",
@@ -165,25 +180,19 @@ class Pool:
 
     def fields(self, payloads: dict[str, str], n: int) -> dict[str, object]:
         """What lines of a choice show of the pool, in fields that end in its number: they change with a report and with what is counted in."""
-        state = self._state()
-        if self.shown is None or self.shown[0] != state:
+        if self.shown is None:
             reported = self.reported(payloads)
-            fields = {f"host_{n}": self.host, f"service_{n}": self.service, f"stats_{n}": reported["stats"]}
-            fields[f"capabilities_{n}"] = self.capabilities(payloads)
+            self.shown = {f"host_{n}": self.host, f"service_{n}": self.service, f"stats_{n}": reported["stats"]}
+            self.shown[f"capabilities_{n}"] = self.capabilities(payloads)
             if self.finite and "factors" in payloads:
-                fields[f"factors_{n}"] = self.show_factors(payloads)
-            self.shown = (state, fields)
-        return self.shown[1]
+                self.shown[f"factors_{n}"] = self.show_factors(payloads)
+        return self.shown
 
     def capabilities(self, payloads: dict[str, str]) -> str:
         """The pool as the scheduler sees it now, as its lines show a backend's state."""
-        state = self._state()
-        if self.described is None or self.described[0] != state:
-            self.described = (state, self._template(payloads, "capabilities") % self._believed())
-        return self.described[1]
-
-    def _state(self) -> tuple:
-        return self.free, self.allocated, self.updated, self.stats.at
+        if self.described is None:
+            self.described = self._template(payloads, "capabilities") % self._believed()
+        return self.described
 
     def _template(self, payloads: dict[str, str], name: str) -> str:
         """A payload with all filled in that never changes of the pool: it is written for each volume that is placed."""
@@ -205,7 +214,7 @@ class Pool:
         """The last report's fields; ``stats`` is the whole of it as the scheduler keeps it, ``report_pool`` as the backend sends it."""
         stats = self.stats
         if self.last_report is None or self.last_report[0] != stats.at:
-            announced = "".join(f", '{key}': {value!r}" for key, value in self.shape.capabilities.items())
+            announced = "".join(f", {key!r}: {value!r}" for key, value in self.shape.capabilities.items())
             reported: dict[str, object] = {
                 **self.names,
                 "reported_at": python_datetime(stats.at),
@@ -225,12 +234,6 @@ class Pool:
     def announced(self, payloads: dict[str, str]) -> dict[str, Any]:
         """The capabilities that CapabilitiesFilter compares: those that the line of the last report shows."""
         return ast.literal_eval(_DATETIME.sub("None", str(self.reported(payloads)["stats"])))
-
-    def judge(self, question: str, judge: Callable[[], Any]) -> Any:
-        """An answer about the last report, which stays the same until the next is heard."""
-        if question not in self.judgements:
-            self.judgements[question] = judge()
-        return self.judgements[question]
 
 
 def open_pools(scenario: Scenario, at: Callable[[], int]) -> list[Pool]:
@@ -255,7 +258,7 @@ def show_report(pools: Sequence[Pool], payloads: dict[str, str], factored: bool)
         if not pool.finite:
             parts.append("{}")
             continue
-        room = [pool.room, stats.free, float(stats.allocated), stats.provisioned, pool.virtual_free(True, factored, stats)]
+        room = [pool.room, stats.free, float(stats.allocated), stats.provisioned, pool.count_free(pool.thin, factored, stats.free, stats.provisioned)]
         sums = [a + b for a, b in zip(sums, room)]
         parts.append(_show_usage(payloads, fields, "pool", pool.host, room))
     parts.append(_show_usage(payloads, fields, "backend", first.service, sums))

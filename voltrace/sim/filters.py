@@ -75,7 +75,10 @@ def ask_capabilities(pool: Pool, question: Question) -> Said:
     kind = question.kind
     if kind is None or not kind.specs:
         return PASS, _NOTHING
-    mismatch: Mismatch | None = pool.judge(kind.name, lambda: first_mismatch(kind.specs, pool.announced(question.payloads)))
+    known = pool.judgements
+    if kind.name not in known:
+        known[kind.name] = first_mismatch(kind.specs, pool.announced(question.payloads))
+    mismatch: Mismatch | None = known[kind.name]
     if mismatch is None:
         return PASS, _NOTHING
     if mismatch.lacks:
@@ -105,8 +108,8 @@ def weigh(scenario: Scenario, fit: Sequence[Pool], question: Question) -> tuple[
     for k, weigher in enumerate(scenario.weighers):
         raw: list[float]
         if weigher == "CapacityWeigher":
-            multiplier = scenario.capacity_weight_multiplier
-            raw = [pool.virtual_free(question.thin, question.factored) if pool.finite else -1 for pool in fit]
+            multiplier, thin, factored = scenario.capacity_weight_multiplier, question.thin, question.factored
+            raw = [pool.virtual_free(thin, factored) if pool.finite else -1 for pool in fit]
         else:
             multiplier = scenario.allocated_capacity_weight_multiplier
             raw = [pool.allocated for pool in fit]
@@ -114,6 +117,9 @@ def weigh(scenario: Scenario, fit: Sequence[Pool], question: Question) -> tuple[
         fields[f"weight_max_{k}"], fields[f"weight_min_{k}"] = high, low
         if high > low:
             weights = [weight + multiplier * ((value - low) / (high - low)) for weight, value in zip(weights, raw)]
+    if len(fit) == 1:
+        fields["weighed"] = f"[WeighedHost [host: {fit[0].host}, weight: {weights[0]}]]"
+        return [*fit], fields
     order = sorted(range(len(fit)), key=lambda n: weights[n], reverse=True)
     fields["weighed"] = f"[{', '.join(f'WeighedHost [host: {fit[n].host}, weight: {weights[n]}]' for n in order)}]"
     return [fit[n] for n in order], fields

@@ -184,7 +184,8 @@ def _texts(value: Any) -> dict[str, str] | None:
 
 
 def _plain(value: Any) -> dict[str, Any] | None:
-    return value if isinstance(value, dict) and all(isinstance(v, (str, bool, int, float)) for v in value.values()) else None
+    plain = isinstance(value, dict) and all(isinstance(v, (str, bool)) or _number(v) is not None for v in value.values())
+    return value if plain else None
 
 
 _KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {

@@ -12,6 +12,13 @@ Broken = tuple[Path, str]
 # A journal's line is one line, and Cinder joins host, backend and pool with these marks.
 _NOT_IN_NAMES = "\n\r\0"
 _MARKS = "@#"
+# What drivers report anyway: a capability of that name would stand twice in the report.
+_REPORTED = frozenset(
+    ("pool_name", "total_capacity_gb", "free_capacity_gb", "allocated_capacity_gb", "provisioned_capacity_gb", "reserved_percentage", "location_info")
+    + ("QoS_support", "max_over_subscription_ratio", "thin_provisioning_support", "thick_provisioning_support", "total_volumes", "filter_function")
+    + ("goodness_function", "multiattach", "backend_state", "cacheable", "volume_backend_name", "storage_protocol", "vendor_name", "driver_version")
+    + ("timestamp", "consistencygroup_support", "replication_enabled", "group_replication_enabled")
+)
 
 
 def broken_rule(scenario: Scenario) -> Broken | None:
@@ -76,6 +83,9 @@ def _rooms(scenario: Scenario) -> Iterator[Broken]:
                 yield (*path, "thin"), " goes with driver lvm only"
             if isinstance(total, float) and shape.used_gb is not None and shape.used_gb > total:
                 yield (*path, "used_gb"), f" must be at most the {total:g} GB of the pool, not {shape.used_gb:g}"
+            for key in shape.capabilities:
+                if key in _REPORTED or not key.isprintable():
+                    yield (*path, "capabilities", key), f" '{key}' is what the driver reports itself" if key in _REPORTED else " must be a single line"
             if isinstance(total, str) and shape.used_gb:
                 yield (*path, "used_gb"), f" goes with a total_gb in numbers, not '{total}'"
 

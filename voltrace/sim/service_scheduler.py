@@ -76,10 +76,11 @@ def _choose(site: Site, request: Request, run: Run, values: dict, receipt: Scrip
         for n in left:
             verdict, said = ask(pools[n], question)
             verdicts.append(verdict)
-            for key, value in said.items():
-                values[f"{key}_{n}"] = value
             if verdict in PASSES:
                 passing.append(n)
+            if said:
+                for key, value in said.items():
+                    values[f"{key}_{n}"] = value
         rounds.append((name, tuple(left), tuple(verdicts)))
         left = passing
     chosen = None
