@@ -40,7 +40,7 @@ def _report(site: Site, n: int) -> Generator:
     shown = {"threads": f"[<_MainThread(MainThread, started 140205891513216)>, {threads}]", "backend": site.scenario.backends[n].name}
     values = site.anonymous_values(None, shown)
     site.play(site.volumes[n], site.stage.script(compose_report, driver), values)
-    yield site.env.timeout(values["sent_at"] - site.env.now)
+    yield site.env.timeout(site.volumes[n].true(values["sent_at"]) - site.env.now)
     heard = [(pool, pool.measure(site.env.now)) for pool in pools]
     yield site.env.timeout(site.sample("broker/cinder-scheduler"))
     for pool, stats in heard:

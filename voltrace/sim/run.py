@@ -111,7 +111,7 @@ def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, 
         until = plays.horizon(env.now)
         plays.write()
         merger.flush(until)
-        truths.flush(until)
+        truths.flush(*site.clocks.told(until))
         progress.show(site.sent)
 
     site = Site(env, plan.scenario, stage, plays, truths, plan.seed, tick)

@@ -107,7 +107,7 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
     play = site.play(worker, script, values, request, run) if processor is None else (yield from processor.play(site, script, values, request, run))
     lost = False
     if "zones_at" in values:
-        worker.zones_until = values["zones_at"] + 3_600_000_000
+        worker.zones_until = worker.true(values["zones_at"]) + 3_600_000_000
     if ending in _COUNTED:
         worker.types |= {kind}
     if ending in _COUNTED or ending == "quota-limit":
@@ -119,7 +119,7 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
             lost = True
             _lose(site, request, values["sent_at"])
         else:
-            arrival = values["sent_at"] + site.sample("broker/cinder-scheduler")
+            arrival = worker.true(values["sent_at"]) + site.sample("broker/cinder-scheduler")
             site.broker.cast(SCHEDULER_TOPIC, arrival, request, values["sent_at"], API)
     else:
         _fail(site, request, play, ending, error)
