@@ -158,7 +158,7 @@ FORMATS = {
 # journalctl's outputs that are no prefix and body: the entries of short-unix, packed. journald takes no control character for text:
 # such a MESSAGE is an array of bytes in json, and its length and bytes in export.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_UNIT_OF = {IDENTIFIERS[service]: unit for service, unit in UNITS.items()}
+_UNIT_OF = {IDENTIFIERS[service]: unit for service, unit in UNITS.items()} | {"systemd-journald": "systemd-journald.service"}
 
 
 def _fields(line: str) -> tuple[dict[str, str], str]:

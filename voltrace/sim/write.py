@@ -8,6 +8,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ..formats import SERVICE_FILES
+from .journal import Journal
 
 _BLOCK = 500  # records joined at a time: much larger blocks leave the processor's caches
 
@@ -16,11 +17,13 @@ class Merger:
     """Takes records in any order that does not go back behind the clock, gives them out in the order of their instants.
 
     Where instants tie, records of one service keep the order in which they came, and an earlier service of `SERVICE_FILES` goes first.
-    ``last`` is the instant of each service's last record that was written.
+    What a ``journal`` drops is not written. ``last`` is the instant of each service's last record that was written.
     """
 
-    def __init__(self, merged: BinaryIO, services: dict[str, BinaryIO] | None = None, pack: Callable[[str], bytes] | None = None) -> None:
-        self.merged, self.services, self.pack = merged, services or {}, pack
+    def __init__(
+        self, merged: BinaryIO, services: dict[str, BinaryIO] | None = None, pack: Callable[[str], bytes] | None = None, journal: Journal | None = None
+    ) -> None:
+        self.merged, self.services, self.pack, self.journal = merged, services or {}, pack, journal
         self.waiting: dict[str, tuple[list[np.ndarray], list[str]]] = {service: ([], []) for service in SERVICE_FILES}
         self.last: dict[str, int] = {}
 
@@ -35,6 +38,8 @@ class Merger:
         instants, records = [], []
         for service in self.waiting:
             ats, own = self._take(service, now)
+            if self.journal is not None:
+                ats, own = self.journal.limit(service, ats, own)
             if own:
                 self.last[service] = int(ats[-1])
                 if service in self.services:
