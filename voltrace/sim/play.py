@@ -118,9 +118,7 @@ class Plays:
         if script.written is not None:
             ats = ats[:, list(script.written)]
         shown = ats + np.array([[play.skew] for play in plays]) if any(play.skew for play in plays) else ats
-        records: list[str] = []
-        for play, heads, fractions in zip(plays, *self.prefix.stamps(shown)):
-            records += script.records.write(heads, fractions, play.fields)
+        records = script.records.write(zip(*self.prefix.stamps(shown), [play.fields for play in plays]))
         alter = plays[0].alter
         if alter:
             records, changed = alter(records, ats[0].tolist())
