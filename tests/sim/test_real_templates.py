@@ -97,7 +97,6 @@ LEFT = [
     Left(".*/06a", "ours", r"drivers/fake\.py|raise exception.VolumeBackendAPIException\(data", _LAB),
     Left(".*/0[79]", "real", r"(cmd \(subprocess\): |CMD \")(truncate|cp) ", _FILES),
     Left(".*/07", "real", r"^\w+ (second )?line |create_volume\.\w+;volume:create' \(ID\) .* with result 'RESULT'$", _TEXT),
-    Left("29.0.0.*/01", "real", "api DEBUG oslo_db.sqlalchemy.engines", _YET),
     Left("29.0.0-file/06a", "real", "Automatically selected cinder-volume objects version", _YET),
     Left(".*/04", "real", "^api", _YET),
     Left(".*/07", "real", "^(api|volume)", _YET),

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from functools import partial
 
-from .lines_api import compose_listing
-from .lines_scheduler import compose_update
-from .lines_volume import compose_report
+from .lines_api import compose_get
+from .lines_living import compose_expiry, compose_report, compose_update
+from .load import uuids
 from .site import Process, Site
+
+_REST = (0, 1, 1)  # how many rounds a periodic task lets pass after it ran: its jitter makes it late for the next more often than not
 
 
 def start_background(site: Site, stop: Callable[[], bool]) -> None:
-    """Each volume service reports its capabilities and each API worker answers a monitor, once a period, until ``stop()``."""
+    """Each volume service sees to its periodic tasks and each API worker answers a monitor, once a period, until ``stop()``."""
     period = site.scenario.background_s * 1_000_000
     if period:
         for n in range(len(site.pools)):
-            site.env.process(_repeat(site, period, partial(_report, site, n), stop))
+            site.env.process(_live(site, n, period, stop))
         for worker in site.workers:
             site.env.process(_repeat(site, period, partial(_list_volumes, site, worker), stop))
+        if site.scenario.start_up:
+            site.env.process(_expire(site, period))
 
 
 def _repeat(site: Site, period: int, act: Callable[[], Generator], stop: Callable[[], bool]) -> Generator:
@@ -29,33 +33,66 @@ def _repeat(site: Site, period: int, act: Callable[[], Generator], stop: Callabl
         yield site.env.timeout(max(1, period - (site.env.now - begun)))
 
 
-def _report(site: Site, n: int) -> Generator:
+def _live(site: Site, n: int, period: int, stop: Callable[[], bool]) -> Generator:
+    """The periodic tasks of volume service ``n``, all under the request id of its process. In the last round it reports in any case."""
+    rests, told, process, request_id = [0, 0], None, None, ""
+    yield site.env.timeout(site.times.randrange(period))
+    last = False
+    while not last:
+        begun, last = site.env.now, stop()
+        due = [last and not task or not rest for task, rest in enumerate(rests)]
+        rests = [site.times.choice(_REST) if runs else rest - 1 for runs, rest in zip(due, rests)]
+        if site.stopped is None and any(due):
+            if process is not site.volumes[n]:
+                process, request_id = site.volumes[n], f"req-{uuids(site.ids, 1)[0]}"
+            pool = site.pools[n]
+            state = (pool.used, pool.volumes)
+            yield from _report(site, n, request_id, due[0], due[1], state != told)
+            told = state if due[0] else told
+        yield site.env.timeout(max(1, period - (site.env.now - begun)))
+
+
+def _report(site: Site, n: int, request_id: str, reports: bool, counts: bool, changed: bool) -> Generator:
     """Volume service ``n`` looks at its pool and tells the scheduler, which hears of it a little later."""
-    if site.stopped is not None:
-        return
     pool = site.pools[n]
-    threads = ", ".join(f"<Thread(Thread-{k} (_runner), started daemon {140205770000000 + k})>" for k in (3, 5))
-    shown = {"threads": f"[<_MainThread(MainThread, started 140205891513216)>, {threads}]", "backend": pool.backend.name}
+    threads = ("Thread-1 (_beat_forever_until_stopped)", "Rabbit-heartbeat", "Thread-3 (_runner)", "Thread-5 (_runner)")
+    listed = ", ".join(f"<Thread({name}, started daemon {140205770469504 + 65536 * k})>" for k, name in enumerate(threads))
+    shown = {"threads": f"[<_MainThread(MainThread, started 140205891513216)>, {listed}]", "backend": pool.backend.name, "request_id": request_id}
     values = site.anonymous_values(None, shown)
-    site.play(site.volumes[n], site.stage.script(compose_report, pool.backend.driver), values)
+    script = site.stage.script(compose_report, pool.backend.driver, reports, counts)
+    if script.texts:
+        site.play(site.volumes[n], script, values)
+    if not reports:
+        return
     yield site.env.timeout(values["sent_at"] - site.env.now)
     pool.measure(site.env.now)
     yield site.env.timeout(site.sample("broker/cinder-scheduler"))
     received = site.anonymous_values(None, pool.fields(site.payloads))
     received["report"] = received[f"report_{pool.backend.driver}"]
-    site.play(site.scheduler, site.stage.script(compose_update), received)
+    site.play(site.scheduler, site.stage.script(compose_update, changed), received)
+
+
+def _expire(site: Site, period: int) -> Generator:
+    """The scheduler's own tasks run soon after its start; the next time would be a day later."""
+    yield site.env.timeout(site.times.randrange(period, 2 * period))
+    site.play(site.scheduler, site.stage.script(compose_expiry), site.anonymous_values())
 
 
 def _list_volumes(site: Site, worker: Process) -> Generator:
     """A monitor lists the volumes, if the worker is free."""
-    if worker not in site.idle.items:
-        return
-    site.idle.items.remove(worker)
-    project = site.scenario.projects[0].name
-    path = f"/volume/v3/{site.identities[project][0]}/volumes/detail"
-    method = (site.payloads["method"] % {"controller": site.controller}).replace("create", "detail")
-    values = site.anonymous_values(project, {"path": path, "url": site.url(path), "method": method})
-    site.count(worker, values, 0, 2480)
-    ats = site.play(worker, site.stage.script(compose_listing), values)
+    if worker in site.idle.items:
+        site.idle.items.remove(worker)
+        project = site.scenario.projects[0].name
+        yield from answer_get(site, worker, project, "volumes/detail", "volume-get-all", "detail", 2480)
+
+
+def answer_get(site: Site, worker: Process, project: str, what: str, said: str, method: str, size: int) -> Generator:
+    """A worker answers a GET of ``what`` with ``size`` bytes, and is free again."""
+    path = f"/volume/v3/{site.identities[project][0]}/{what}"
+    named = (site.payloads["method"] % {"controller": site.controller}).replace("create", method)
+    values = site.anonymous_values(project, {"path": path, "url": site.url(path), "method": named})
+    first = not (worker.requests or site.scenario.warm)
+    site.count(worker, values, len(what) + 67, size)
+    ats = site.play(worker, site.stage.script(compose_get, said, first), values)
     yield site.env.timeout(ats[-1] - site.env.now + 1)
     site.idle.put(worker)

@@ -79,7 +79,9 @@ class Scenario:
     show, ``access_lines`` whether the web server's do.
 
     ``warm`` services have served requests before: nothing is met for the first time. With ``fresh_reports`` the backends have reported since.
-    ``size_first``: clients name the size before the rest. ``usual_requests`` is how many requests are sent unless somebody says.
+    ``size_first``: clients name the size before the rest. ``start_up``: the log begins with the services' start.
+    ``poll_s``: how long clients wait before they ask (again) what became of their volume; 0: they do not ask.
+    ``usual_requests`` is how many requests are sent unless somebody says.
     """
 
     name: str
@@ -96,6 +98,8 @@ class Scenario:
     access_lines: bool
     fresh_reports: bool
     size_first: bool
+    start_up: bool
+    poll_s: float
     backends: tuple[Backend, ...]
     types: tuple[VolumeType, ...]
     projects: tuple[Project, ...]
@@ -124,6 +128,8 @@ _CLOUD = {
     "access_lines": True,
     "fresh_reports": False,
     "size_first": False,
+    "start_up": False,
+    "poll_s": 0.0,
 }
 
 
@@ -256,6 +262,8 @@ def _read(kind: type, data: dict, where: str) -> Any:
 
 
 def _check(scenario: Scenario, where: str) -> None:
+    if not scenario.poll_s == 0 and not 0.1 <= scenario.poll_s <= 3600:
+        raise UsageError(f"{where}: cloud.poll_s must be 0, or from 0.1 to 3600")
     if scenario.api_workers < 1 or scenario.max_attempts < 1 or scenario.background_s < 0:
         raise UsageError(f"{where}: cloud.api_workers and cloud.max_attempts must be 1 or more, cloud.background_s 0 or more")
     for backend in scenario.backends:

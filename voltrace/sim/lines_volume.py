@@ -10,7 +10,7 @@ from .script import Composer, Field, Script, Stage
 
 _ROOTWRAP = "sudo cinder-rootwrap /etc/cinder/rootwrap.conf env LC_ALL=C "
 _LVCREATE = _ROOTWRAP + "lvcreate -n volume-%(volume_id)s stack-volumes-%(backend)s -L %(size)sg"
-_VGS = _ROOTWRAP + "vgs --noheadings --unit=g -o name,size,free,lv_count,uuid --separator : --nosuffix stack-volumes-%(backend)s"
+VGS = _ROOTWRAP + "vgs --noheadings --unit=g -o name,size,free,lv_count,uuid --separator : --nosuffix stack-volumes-%(backend)s"
 _BEFORE_DRIVER = ("ExtractVolumeRefTask", "OnFailureRescheduleTask", "ExtractVolumeSpecTask", "NotifyVolumeActionTask")
 _RESULTS = {"ExtractVolumeRefTask": "%(volume)s", "ExtractVolumeSpecTask": "%(volume_spec)s"}
 DRIVER_CLASSES = {"lvm": "LVMVolumeDriver", "fake": "FakeDriver"}
@@ -80,7 +80,8 @@ FAILURES = {
 }
 
 
-def _lvs(stage: Stage) -> str:
+def lvs(stage: Stage) -> str:
+    """The command that lists the volumes of a backend's group."""
     return (
         _ROOTWRAP
         + f"lvs --noheadings --unit=g -o vg_name,name,size --nosuffix {'--readonly ' if 'lvs-readonly' in stage.release.flags else ''}stack-volumes-%(backend)s"
@@ -206,48 +207,8 @@ def _reschedule(c: Composer, driver: str) -> None:
 
 def _delete_remains(c: Composer) -> None:
     """LVM's driver looks for a volume to delete and finds none."""
-    command = f"{_lvs(c.stage)}/volume-%(volume_id)s"
+    command = f"{lvs(c.stage)}/volume-%(volume_id)s"
     c.say("command-run", command=Field(command), mark="run_at")
     c.say("command-returned", "lvs", command=Field(command), returncode=5, elapsed_s=Field("%(elapsed)s"), mark="returned_at")
     c.say("command-given-up", command=Field(f"'{command}'"))
     c.say("lvm-volume-not-found", volume_group=Field("stack-volumes-%(backend)s"), volume_name=Field("volume-%(volume_id)s"))
-
-
-def compose_report(stage: Stage, driver: str) -> Script:
-    """What a backend's periodic tasks write: they own a request id of their own."""
-    c = Composer(stage, VOLUME)
-    if c.has("thread-count"):
-        c.say("periodic-task", task="VolumeManager._thread_info")
-        c.say("thread-count", count=5)
-        c.say("thread-list", threads=Field("%(threads)s"))
-    c.say("periodic-task", task="VolumeManager.publish_service_capabilities")
-    _say_stats(c, driver)
-    c.say("capabilities-sent", mark="sent_at")
-    return c.build()
-
-
-def compose_restart(stage: Stage, driver: str, left: int) -> Script:
-    """What a volume service writes when it starts: it looks at its backend, and cleans the ``left`` volumes up that it was at work on."""
-    c = Composer(stage, VOLUME)
-    named = {"driver": DRIVER_CLASSES[driver], "version": "3.0.0"}
-    c.say("service-starting", None, alone=True, service="cinder-volume", version=stage.release.version)
-    c.say_either("driver-starting", "driver-starting-old", "begin", anonymous=True, **named)
-    _say_stats(c, driver)
-    c.say("capabilities-sent", anonymous=True)
-    c.say_either("driver-started", "driver-started-old", anonymous=True)
-    c.say("cleanup-initiated", anonymous=True, service_id=Field("%(service_id)s"))
-    for n in range(left):
-        c.say("cleaning-volume", anonymous=True, volume_id=Field(f"%(left_{n})s"), volume_status="creating")
-    c.say("cleanup-completed", anonymous=True, service_id=Field("%(service_id)s"))
-    c.say("rpc-server-creating", anonymous=True, service="cinder-volume")
-    c.say("driver-rpc-starting", anonymous=True, **named)
-    c.say("driver-rpc-started", anonymous=True)
-    return c.build()
-
-
-def _say_stats(c: Composer, driver: str) -> None:
-    if driver == "lvm":
-        c.say("stats-updated-lvm")
-        for n, command in enumerate((_VGS, _lvs(c.stage))):
-            c.say("command-run", command=Field(command), mark=f"run_at_{n}")
-            c.say("command-returned", "lvs", command=Field(command), returncode=0, elapsed_s=Field(f"%(elapsed_{n})s"), mark=f"returned_at_{n}")

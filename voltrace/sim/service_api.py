@@ -8,6 +8,7 @@ from ..lifecycle import API, FAILURE, SCHEDULER, SCHEDULER_TOPIC
 from ..verdict import Outcome
 from .lines_api import ACCEPTED, BREAKDOWNS, REFUSALS, compose_create
 from .load import Wish, uuids
+from .polling import poll
 from .script import Script, Values
 from .site import Process, Request, Site
 from .truth import Story
@@ -76,7 +77,9 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
     body = wish.body
     ending, error, more = _judge(site, request)
     kind = request.fields["type_name"]
-    script = site.stage.script(compose_create, ending, env.now >= worker.zones_until, ending in _COUNTED and kind not in worker.types, wish.source)
+    script = site.stage.script(
+        compose_create, ending, env.now >= worker.zones_until, ending in _COUNTED and kind not in worker.types, wish.source, _first(site, worker)
+    )
     run = site.begin_run(request, API, 1) if script.steps else None
     values = site.values(request, API, run.ids if run else {}, more, {"error": error, "body_json": body, "body_python": site.stage.release.body(wish.volume)})
     values["method"] = site.payloads["method"] % {"controller": site.controller}
@@ -105,8 +108,15 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
         _fail(site, request, script, ats, ending, error)
     yield env.timeout(ats[-1] - env.now + 1)
     site.idle.put(worker)
+    if ending == ACCEPTED and site.scenario.poll_s:
+        env.process(poll(site, request))
     if ending != ACCEPTED or lost:
         site.end(request)
+
+
+def _first(site: Site, worker: Process) -> bool:
+    """Whether this is the first request that a worker serves after its start."""
+    return not (worker.requests or site.scenario.warm)
 
 
 def _lose(site: Site, request: Request, sent: int) -> None:

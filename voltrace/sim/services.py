@@ -15,6 +15,8 @@ from .service_api import arrive, serve
 from .service_scheduler import schedule
 from .service_volume import volume_service
 from .site import Site
+from .start_up import after as after_instant
+from .start_up import start_services
 
 # Truth needs logs that go on past stuck-after (600 s) behind the last fault, in every process.
 STUCK_AFTER_US = 600_000_000
@@ -33,7 +35,8 @@ def run_load(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng, tick: Ca
     sent = [0]
     after = STUCK_AFTER_US + 2 * site.scenario.background_s * 1_000_000
     lead = any(ask.trouble and ask.trouble.loses for ask in site.scenario.requests)
-    clients = [env.process(_later(site, client) if lead else client) for client in _clients(site, load, arrivals, rng, sent)]
+    up = start_services(site)
+    clients = [env.process(after_instant(site, up, _later(site, client) if lead else client)) for client in _clients(site, load, arrivals, rng, sent)]
 
     def over() -> bool:
         return site.running == 0 and all(c.triggered for c in clients) and env.now > site.last_end + after
