@@ -261,6 +261,12 @@ def _read(kind: type, data: dict, where: str) -> Any:
         raise UsageError(f"{where}: {str(error).rpartition('() ')[2]}") from None
 
 
+def _reached(scenario: Scenario, ask: Ask) -> list[Backend]:
+    """The backends that volumes of this kind may come to lie on."""
+    kinds = [scenario.type(name or scenario.default_type) for name in ask.types]
+    return [b for b in scenario.backends if any(kind is None or kind.backend in (None, b.name) for kind in kinds)]
+
+
 def _check(scenario: Scenario, where: str) -> None:
     if not scenario.poll_s == 0 and not 0.1 <= scenario.poll_s <= 3600:
         raise UsageError(f"{where}: cloud.poll_s must be 0, or from 0.1 to 3600")
@@ -288,8 +294,10 @@ def _check(scenario: Scenario, where: str) -> None:
         if ask.source and ask.source not in SOURCES:
             raise UsageError(f"{where}: requests.source '{ask.source}' is none of {', '.join(SOURCES)}")
         made_from = ask.source or (ask.trouble.source if ask.trouble else "")
-        if made_from in ("volume", "snapshot") and not ask.fault and any(b.driver == "lvm" for b in scenario.backends):
+        if made_from in ("volume", "snapshot") and not ask.fault and any(b.driver == "lvm" for b in _reached(scenario, ask)):
             raise UsageError(f"{where}: requests.source '{made_from}' is simulated for backends of driver fake only")
+        if ask.fault == "device-missing" and any(b.driver != "lvm" for b in _reached(scenario, ask)):
+            raise UsageError(f"{where}: fault device-missing is simulated for backends of driver lvm only")
         for name in ask.types:
             if name and name not in types:
                 raise UsageError(f"{where}: requests.types '{name}' is none of {', '.join(sorted(types))}")

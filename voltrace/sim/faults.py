@@ -91,6 +91,15 @@ FAULTS = {
         Fault("clone-fails", "volume", "the driver cannot copy the source volume", "failed", "driver-error", source="volume", raises="clone-error"),
         Fault("image-fetch-fails", "volume", "the image cannot be fetched", "failed", "image-error", source="image", raises="image-fetch"),
         Fault("image-conversion-fails", "volume", "the image cannot be converted", "failed", "image-error", source="image", raises="image-conversion"),
+        Fault(
+            "device-missing",
+            "volume",
+            "the block device that an image is to be written to is not there",
+            "failed",
+            "image-error",
+            source="image",
+            raises="device-missing",
+        ),
         Fault("driver-not-initialized", "volume", "the driver has not started", "failed", "driver-not-initialized", raises="driver-not-initialized"),
         Fault(
             "backend-disabled",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..errors import UsageError
 from ..lifecycle import FAILURE, REVERTED, REVERTING, RUNNING, SUCCESS, VOLUME
+from .lines_image import QCOW2, RAW, is_image, say_copy, say_deleted, say_fetch, say_missing_device
 from .lines_scheduler import say_database_mode
 from .script import Composer, Field, Script, Stage
 
@@ -15,12 +17,13 @@ _BEFORE_DRIVER = ("ExtractVolumeRefTask", "OnFailureRescheduleTask", "ExtractVol
 _RESULTS = {"ExtractVolumeRefTask": "%(volume)s", "ExtractVolumeSpecTask": "%(volume_spec)s"}
 DRIVER_CLASSES = {"lvm": "LVMVolumeDriver", "fake": "FakeDriver"}
 # What a volume is made from, as the volume service names it.
-CREATE_TYPES = {"blank": "raw", "volume": "source_vol", "snapshot": "snap", "image": "image"}
+CREATE_TYPES = {"blank": "raw", "volume": "source_vol", "snapshot": "snap", QCOW2: "image", RAW: "image"}
 _TRACEBACK = "Traceback (most recent call last):"
 _REASON = "Storage array returned status 503: pool is read-only"
 _BACKEND_ERROR = f"Bad or unexpected response from the storage volume backend API: {_REASON}"
 _COPY_FAILED = "Failed to copy image to volume: "
 _QEMU = "qemu-img: error while reading sector 131072: Input/output error"
+_NO_DEVICE = "qemu-img convert destination /dev/mapper/%(device)s does not exist"
 _COMMAND_ERROR = ("Unexpected error while running command.", "Command: qemu-img convert", "Exit code: 1", "Stdout: ''", f"Stderr: '{_QEMU}'")
 
 
@@ -74,6 +77,7 @@ FAILURES = {
     "image-conversion": Failure(
         "cinder.exception.ImageCopyFailure", _COPY_FAILED + _QEMU, "", "image_command_failure", "image-error", retryable=False, late=True
     ),
+    "device-missing": Failure("cinder.exception.ImageCopyFailure", _COPY_FAILED + _NO_DEVICE, "", "device_missing", "image-error", retryable=False, late=True),
     "driver-not-initialized": Failure(
         "cinder.exception.DriverNotInitialized", "Volume driver not ready.", "", "driver_not_initialized", "driver-not-initialized"
     ),
@@ -101,8 +105,9 @@ def compose_start(stage: Stage, run: int, driver: str, failure: str | None, sour
         c.say("driver-not-initialized", driver=DRIVER_CLASSES[driver])
         return c.build()
     c.say("being-created", volume_id=Field("%(volume_id)s"), create_type=CREATE_TYPES[source], specification=Field("%(volume_rest)s"))
-    if source == "image":
+    if is_image(source):
         c.say_either("image-clone-tried", "image-clone-tried-new", **_IMAGE)
+        say_fetch(c, source)
     if driver == "lvm" and source == "volume":
         c.say("clone-started", source_id=Field("%(source_id)s"))
     if driver == "lvm" and (failure is None or FAILURES[failure].late):
@@ -110,7 +115,7 @@ def compose_start(stage: Stage, run: int, driver: str, failure: str | None, sour
     return c.build()
 
 
-_IMAGE = {"volume_id": Field("%(volume_id)s"), "image_id": Field("%(image_id)s"), "location": "(None, None)"}
+_IMAGE = {"volume_id": Field("%(volume_id)s"), "image_id": Field("%(image_id)s"), "location": Field("%(image_location)s")}
 
 
 def _say_copy_failed(c: Composer, failure: str) -> None:
@@ -121,6 +126,10 @@ def _say_copy_failed(c: Composer, failure: str) -> None:
         frames = (*release.tracebacks["image_copy"][:-1], "    raise processutils.ProcessExecutionError(cmd=cmd, exit_code=1)")
         trace = (_TRACEBACK, *frames, f"{name}: {first}", *more, "")
         key, summary = "image-copy-failed-command", f": {name}: {first}"
+    elif failure == "device-missing":
+        error = f"{release.summary('cinder.exception.CinderException')}: {_NO_DEVICE}"
+        more, trace = [], (_TRACEBACK, *release.tracebacks["image_copy_device"], error, "")
+        key, summary = "image-copy-failed", f": {error}"
     else:
         error = f"{release.summary(FAILURES[failure].exception)}: %(error)s"
         more, trace = [], (_TRACEBACK, *release.tracebacks["image_copy"], error, "")
@@ -138,9 +147,11 @@ def compose_end(stage: Stage, run: int, driver: str, begun: Script, source: str)
     """From the driver's return to the end of a create that works."""
     c = Composer(stage, VOLUME, run, after=begun)
     _return_from_driver(c, driver)
-    if source == "image":
+    if is_image(source):
         c.say_either("image-download-started", "image-download-started-utils", **_IMAGE)
+        say_copy(c, source, driver)
         c.say_either("image-downloaded", "image-downloaded-utils", **_IMAGE)
+        say_deleted(c)
         c.say_either("marked-bootable", "marked-bootable-utils", volume_id=_IMAGE["volume_id"])
         c.say("metadata-copied-from-image", volume_id=_IMAGE["volume_id"], image_id=_IMAGE["image_id"])
         c.say("image-metadata-stored", volume_id=_IMAGE["volume_id"], image_id=_IMAGE["image_id"], metadata=Field("%(image_glance_metadata)s"))
@@ -153,15 +164,19 @@ def compose_end(stage: Stage, run: int, driver: str, begun: Script, source: str)
     return c.build()
 
 
-def compose_failure(stage: Stage, run: int, driver: str, failure: str, begun: Script, retried: bool) -> Script:
+def compose_failure(stage: Stage, run: int, driver: str, failure: str, begun: Script, retried: bool, source: str = "") -> Script:
     """From the exception through the revert, in which the request goes back to the scheduler if it is ``retried``."""
     c = Composer(stage, VOLUME, run, after=begun)
     release, kind = stage.release, FAILURES[failure]
     error = f"{release.summary(kind.exception)}: %(error)s"
-    frames = release.tracebacks[kind.frames]
+    frames = release.tracebacks.get(kind.frames)
+    if not frames:
+        raise UsageError(f"no traceback of {failure} is known of release {release.name}")
     if kind.late:
         _return_from_driver(c, driver)
         c.say_either("image-download-started", "image-download-started-utils", **_IMAGE)
+        if failure == "device-missing":
+            say_missing_device(c, source)
         _say_copy_failed(c, failure)
     if kind.recorded and "message-on-driver-failure" in release.flags:
         c.say("message-record-created", request_id=Field("%(request_id)s"))

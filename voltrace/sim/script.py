@@ -87,8 +87,9 @@ DERIVED: dict[str, Callable[[Values], str]] = {
     "cleared_at": lambda v: python_datetime(v["reschedule_at"]),
     "consumed": lambda v: python_timestamp(v["scheduled_at"]),
     "elapsed": lambda v: f"{(v['returned_at'] - v['run_at']) / 1e6:.3f}",
-    "elapsed_0": lambda v: f"{(v['returned_at_0'] - v['run_at_0']) / 1e6:.3f}",
-    "elapsed_1": lambda v: f"{(v['returned_at_1'] - v['run_at_1']) / 1e6:.3f}",
+    **{f"elapsed_{n}": lambda v, n=n: f"{(v[f'returned_at_{n}'] - v[f'run_at_{n}']) / 1e6:.3f}" for n in range(30)},  # type: ignore[misc]
+    "scratch": lambda v: v["volume_id"][:8],
+    "device": lambda v: f"stack-volumes-{v['backend']}".replace("-", "--") + "-" + f"volume-{v['volume_id']}".replace("-", "--"),
     "type_asked": lambda v: v["type_object"],
     "until": lambda v: python_timestamp(v["zones_at"] + 3_600_000_000),
     "access_date": lambda v: time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(v["received_at"] // 1_000_000)),

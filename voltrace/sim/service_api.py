@@ -7,6 +7,7 @@ from collections.abc import Generator
 from ..lifecycle import API, FAILURE, SCHEDULER, SCHEDULER_TOPIC
 from ..verdict import Outcome
 from .lines_api import ACCEPTED, BREAKDOWNS, REFUSALS, compose_create
+from .lines_image import format_of, shows_image
 from .load import Wish, uuids
 from .polling import poll
 from .script import Script, Values
@@ -64,6 +65,9 @@ def _source_fields(site: Site, wish: Wish) -> dict:
     beside = site.pools[0].host if wish.source in ("volume", "snapshot") else None  # where its source is
     fields["resource_backend"] = f"'{beside}'" if beside else "<?>"
     fields["resource_backend_item"] = f"'resource_backend': {site.stage.release.python(beside)}, " if beside else ""
+    found = f"[{{'url': 'file:///opt/stack/data/glance/images/{wish.source_id}', 'metadata': {{'store': 'fs'}}}}]" if shows_image(site.stage) else "None"
+    fields["image_format"] = format_of(wish.source_id) if wish.source == "image" else "None"
+    fields["image_location"] = f"(None, {found})"
     fields["image_name"], fields["image_checksum"] = "cirros", wish.source_id.replace("-", "")
     return fields
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 
 from ..lifecycle import SCHEDULER, SCHEDULER_TOPIC, VOLUME
 from ..verdict import Outcome
+from .lines_image import stored_as
 from .lines_volume import CREATE_TYPES, FAILURES, Failure, compose_end, compose_failure, compose_start
 from .restart import kill
 from .script import Script, Values
@@ -29,10 +30,12 @@ def _create(site: Site, n: int, request: Request, sent: int) -> Generator:
     process = site.volumes[n]
     process.active.append(request)
     run = site.begin_run(request, VOLUME, number)
-    failure, source = _failure(request), request.wish.source
+    failure, source = _failure(request), _source(request)
     prefix = site.stage.release.unicode
     tried = ", ".join(f"{prefix}'{host}'" for host in request.tried)
-    values = site.values(request, VOLUME, run.ids, {"host": pool.host, "backend": pool.backend.name, "attempt": number, "tried": tried})
+    values = site.values(
+        request, VOLUME, run.ids, {"host": pool.host, "backend": pool.backend.name, "node": site.scenario.node, "attempt": number, "tried": tried}
+    )
     if site.scenario.max_attempts == 1:
         values["retry"] = "None"
     if source != "blank":
@@ -79,6 +82,12 @@ def _hang(site: Site, request: Request) -> None:
     request.hung = True
 
 
+def _source(request: Request) -> str:
+    """What the volume is made from, as the lines tell kinds of images apart."""
+    wish = request.wish
+    return stored_as(wish.source_id) if wish.source == "image" else wish.source
+
+
 def _failure(request: Request) -> str | None:
     """What the driver does wrong on this attempt, if anything."""
     fault = request.wish.fault
@@ -99,7 +108,7 @@ def _fail(site: Site, n: int, request: Request, run: Run, values: Values, begun:
         values["run_flow_line"] = values["run_flow_line_locked"]
     if kind.late:
         values["volume"] = values["volume"].replace("status='creating'", "status='downloading'")
-    script = site.stage.script(compose_failure, run.number, pool.backend.driver, failure, begun, retried)
+    script = site.stage.script(compose_failure, run.number, pool.backend.driver, failure, begun, retried, _source(request))
     site.volumes[n].active.remove(request)
     ats = site.play(site.volumes[n], script, values, request, run)
     exception = kind.exception.rpartition(".")[2]
