@@ -17,6 +17,7 @@ ACCEPTED = "accepted"
 REFUSALS = {
     "schema": (400, None),
     "type": (404, None),
+    "image": (400, None),
     "size": (400, None),
     "zone": (400, "InvalidAvailabilityZone"),
     "flow-size": (400, "InvalidInput"),
@@ -50,6 +51,11 @@ def compose_create(stage: Stage, ending: str, zones_old: bool, type_new: bool, s
     c.say("request-body", body=Field("%(body_python)s"))
     if ending == "type":
         return _answer(c, ending)
+    if ending == "image":
+        if stage.lines_of_libraries:
+            c.say("image-request-refused", "zones", status=404)
+        c.say("http-exception-thrown", error="Invalid image identifier or unable to access requested image.")
+        return _answer(c, ending)
     shown, checks = _SOURCES.get(source, ("", ""))
     if shown:
         c.say(shown)
@@ -60,14 +66,14 @@ def compose_create(stage: Stage, ending: str, zones_old: bool, type_new: bool, s
     if first:
         _connect(c)
     if zones_old:
-        _refresh_zones(c)
+        _refresh_zones(c, first)
     c.say("zones-retrieved", "line" if zones_old else "zones")
     c.enter(None, RUNNING, "prepare")
     c.start("ExtractVolumeRequestTask")
     c.say("size-validated", size_gb=Field("%(size_asked)s"), checks=f"validate_int{checks}")
     if ending == "zone":
         _fail_by_zone(c)
-        _refresh_zones(c)
+        _refresh_zones(c, False)
         c.say("zones-retrieved")
         return _answer(c, ending)
     if ending in ("flow-size", "source-size"):
@@ -100,7 +106,9 @@ _MARKS = {"EntryCreateTask": "created_at", "VolumeCastTask": "sent_at"}
 _RESULTS = {"EntryCreateTask": "%(entry_result)s", "QuotaCommitTask": "%(commit_result)s"}
 
 
-def _refresh_zones(c: Composer) -> None:
+def _refresh_zones(c: Composer, first: bool) -> None:
+    if not first:
+        c.stderr("zone-cache")
     c.say("zone-cache-updated", "zones", until=Field("%(until)s"), mark="zones_at")
 
 

@@ -140,6 +140,8 @@ def _judge(site: Site, request: Request) -> tuple[str, str, dict]:
         return "schema", "", {}
     if "volume_type" in volume and volume["volume_type"] not in site.types:
         return "type", "", {}
+    if request.wish.fault and request.wish.fault.kind == "image-unknown":
+        return "image", "", {}
     if size < 1:
         return "flow-size", f"Invalid input received: Volume size '{size}' must be an integer and greater than 0", {}
     if volume.get("availability_zone", zone) != zone:
