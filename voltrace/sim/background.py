@@ -95,4 +95,7 @@ def answer_get(site: Site, worker: Process, project: str, what: str, said: str, 
     site.count(worker, values, len(what) + 67, size)
     ats = site.play(worker, site.stage.script(compose_get, said, first), values)
     yield site.env.timeout(ats[-1] - site.env.now + 1)
-    site.idle.put(worker)
+    if site.idle.get_queue:
+        site.idle.put(worker)
+    else:
+        site.idle.items.append(worker)  # nobody waits for it: no event is needed
