@@ -10,9 +10,8 @@ from pathlib import Path
 
 from voltrace.check.judge import judge_all
 from voltrace.parse.clock import StampReader
-from voltrace.parse.engine import assemble
+from voltrace.parse.engine import assemble, scanner_of
 from voltrace.parse.framing import detect
-from voltrace.parse.scan import SourceScanner
 from voltrace.parse.sources import BLOCK, blocks
 from voltrace.parse.tables import Scan
 
@@ -61,7 +60,7 @@ def read_bytes(files: dict[str, bytes], block: int = BLOCK, year: int | None = 2
         framing = detect(data)
         assert framing is not None, name
         layouts.append(framing.format.layout)
-        scanner = SourceScanner(scan, name, framing, StampReader(framing.format, year, zone))
+        scanner = scanner_of(scan, name, framing, StampReader(framing.format, year, zone))
         for piece in blocks(io.BytesIO(data), block):
             scanner.feed(piece)
         scanner.finish()

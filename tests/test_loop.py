@@ -37,7 +37,7 @@ def _without(value, names):
 _TIMES = {"start", "end", "sent", "received", "duration_s", "duration_bounds_s", "wait_s", "wait_bounds_s"}
 
 
-_FORMS = ["short-precise", "short-iso-precise", "short-unix", "short", "short-iso", "short-full", "with-unit", "oslo"]
+_FORMS = ["short-precise", "short-iso-precise", "short-unix", "short", "short-iso", "short-full", "with-unit", "oslo", "json", "export"]
 _BETWEEN = [r for r in releases() if r not in ("queens", "2026.2")]
 
 
@@ -77,7 +77,9 @@ def test_loop__coarse_stamps__bounds_hold_the_truth(tmp_path, form):
                 assert low <= true["wait_s"] <= high
 
 
-@pytest.mark.parametrize(("release", "form"), [*product(("queens", "2026.2"), ("short-precise", "short", "oslo")), *product(_BETWEEN, ("oslo",))])
+@pytest.mark.parametrize(
+    ("release", "form"), [*product(("queens", "2026.2"), ("short-precise", "short", "oslo", "json", "export")), *product(_BETWEEN, ("oslo",))]
+)
 def test_loop__lawful_simulation__conforms_and_every_line_is_known(tmp_path, release, form):
     truth = _simulate(tmp_path / "s", "--scenario", "mixed", "--requests", "60", "--release", release, "--format", form)
     reading, verdicts, _ = _traced(tmp_path / "s")

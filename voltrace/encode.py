@@ -130,11 +130,18 @@ def encode_timeline(timeline: Timeline, verdict: Verdict, events: bool = False) 
 def encode_truth(timeline: Timeline, outcome: Outcome, faults: list[dict]) -> dict:
     """What the simulator knows of a request: the shared fields, without places, and the faults done to it."""
     out = _shared(timeline, outcome)
-    for task in (t for f in out["flows"] for t in f["tasks"]):
-        del task["where"]
-    for part in (*out["flows"], *out["failures"]):
-        del part["where"]
+    for flow in out["flows"]:
+        for part in (flow, *flow["tasks"]):
+            del part["where"]
+    out["failures"] = [encode_failure_told(failure) for failure in timeline.failures]
     out["faults"] = faults
+    return out
+
+
+def encode_failure_told(failure: Failure) -> dict:
+    """A failure without its place."""
+    out = encode_failure(failure)
+    del out["where"]
     return out
 
 

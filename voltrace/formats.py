@@ -19,6 +19,9 @@ from .lifecycle import API, SCHEDULER, VOLUME
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 RELEASES = ("pike", "queens", "train", "yoga", "2023.1", "2024.1", "2025.1", "2026.1", "2026.2")
 
+# A record's body: level, logger and the context in brackets. A name in it may hold a bracket, but none before a blank.
+HEAD = re.compile(rb"(DEBUG|INFO|WARNING|ERROR|CRITICAL|TRACE|AUDIT) ([\w.<>-]+) \[([^\]]{0,400}(?:\](?! |$)[^\]]{0,400}){0,9})\](?: |$)")
+
 # How oslo.log's ColorHandler and DevStack's format strings colour a line.
 COLOURS = {"DEBUG": "\x1b[00;32m", "INFO": "\x1b[00;36m", "WARNING": "\x1b[01;33m", "ERROR": "\x1b[01;31m", "CRITICAL": "\x1b[01;31m"}
 ESCAPE = re.compile(rb"\x1b\[[0-9;]*m|#033\[[0-9;]*m")
@@ -194,20 +197,26 @@ def _pack_cat(line: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """A format that packs the entries of another: ``pack`` makes one entry's bytes of its line in ``entries``."""
+    """A format that packs the entries of another: ``pack`` makes one entry's bytes of its line in ``entries``.
+
+    ``pattern`` matches at the beginning of lines that only this packing has.
+    """
 
     name: str
     entries: Format
     pack: Callable[[str], bytes]
+    pattern: re.Pattern[bytes]
     text: str
 
 
+_JSON_ENTRY = re.compile(rb'[\x1e\s]*\{.*?"(?:MESSAGE|__REALTIME_TIMESTAMP|__CURSOR|_BOOT_ID)"\s*:')
+_EXPORT_FIELD = re.compile(rb"(?:__REALTIME_TIMESTAMP=\d|__CURSOR=|_BOOT_ID=[0-9a-f]|MESSAGE(?:=|$))")
 PACKINGS = {
     p.name: p
     for p in (
-        Packing("json", FORMATS["short-unix"], _pack_json, "an object a line; a message with colour is an array of bytes"),
-        Packing("export", FORMATS["short-unix"], _pack_export, "blocks of KEY=value, binary where a message has colour"),
-        Packing("cat", FORMATS["short-unix"], _pack_cat, "the bare message: no stamps, no pid"),
+        Packing("json", FORMATS["short-unix"], _pack_json, _JSON_ENTRY, "an object a line; a message with colour is an array of bytes"),
+        Packing("export", FORMATS["short-unix"], _pack_export, _EXPORT_FIELD, "blocks of KEY=value, binary where a message has colour"),
+        Packing("cat", FORMATS["short-unix"], _pack_cat, HEAD, "the bare message: no stamps, no pid"),
     )
 }
 

@@ -236,12 +236,19 @@ class Coverage:
     last: int | None = None
     debug: bool = False
     processes: dict[str, Process] = field(default_factory=dict)
-    starts: list[tuple[int, str | None, Location | None]] = field(default_factory=list)  # when, on which host, told where
-    cleaned: dict[str, int] = field(default_factory=dict)  # volume id -> when a starting service cleaned it up
+    starts: list[tuple[int | None, str | None, Location | None]] = field(default_factory=list)  # when, on which host, told where
+    cleaned: dict[str, int | None] = field(default_factory=dict)  # volume id -> when a starting service cleaned it up
 
-    def started_after(self, at: int, host: str | None = None) -> bool:
-        """Whether the service was started after this instant (on this host, where hosts are known)."""
-        return any(when > at and (host is None or where is None or where == host) for when, where, _ in self.starts)
+    def started_after(self, at: int | None, host: str | None = None, place: Location | None = None) -> bool:
+        """Whether the service was started after this instant (on this host, where hosts are known); without instants, behind this place in its log."""
+        for when, where, told in self.starts:
+            if at is not None and when is not None:
+                later = when > at
+            else:
+                later = place is not None and told is not None and told.path == place.path and told.line > place.line
+            if later and (host is None or where is None or where == host):
+                return True
+        return False
 
     @property
     def present(self) -> bool:

@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 from io import BytesIO
 
-from voltrace.sim.cloud import read_scenario
 from voltrace.sim.run import make_plan, simulate
+from voltrace.sim.scenario_file import read_scenario
 
 FAKE = {"name": "fake", "driver": "fake", "total_gb": -1}
 LVM = [{"name": "lvmdriver-1", "total_gb": 2048}, {"name": "lvmdriver-2", "total_gb": 1024}]

@@ -12,8 +12,8 @@ from voltrace.cli.main import main
 from voltrace.encode import encode_timeline
 from voltrace.formats import SERVICE_FILES
 from voltrace.parse.engine import read
-from voltrace.sim.cloud import load_scenario, scenarios
 from voltrace.sim.release import releases
+from voltrace.sim.scenario_file import load_scenario, scenarios
 
 from .clouds import run
 

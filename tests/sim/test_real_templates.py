@@ -21,8 +21,8 @@ FILES = {"api": "c-api.log", "scheduler": "c-sch.log", "volume": "c-vol.log"}
 BACKENDS = [
     {"name": "lvmdriver-1", "total_gb": 2048},
     {"name": "lvmdriver-2", "total_gb": 1024},
-    {"name": "file-1", "pool": "pool0", "driver": "fake", "total_gb": 600000},
-    {"name": "file-2", "pool": "pool0", "driver": "fake", "total_gb": 600000},
+    {"name": "file-1", "pool": "pool0", "driver": "fake"},
+    {"name": "file-2", "pool": "pool0", "driver": "fake"},
 ]
 TYPES = {"lvmdriver-1": "lvmdriver-1", "lvmdriver-2": "lvmdriver-2", "file": "file-1", "nobackend": "ceph-gold", "lvm-any": "lvmdriver-2"}
 

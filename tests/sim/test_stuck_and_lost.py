@@ -3,8 +3,8 @@
 import pytest
 
 from voltrace.errors import UsageError
-from voltrace.sim.cloud import read_scenario
 from voltrace.sim.release import releases
+from voltrace.sim.scenario_file import read_scenario
 
 from .clouds import LVM, cloud, run
 
@@ -75,5 +75,5 @@ def test_source__volume_on_lvm__refused_with_the_reason():
     with pytest.raises(UsageError, match="driver fake only"):
         read_scenario(data, "s")
     data["requests"][0]["source"] = "tape"
-    with pytest.raises(UsageError, match="'tape' is none of"):
+    with pytest.raises(UsageError, match="must be one of volume, snapshot, image, not 'tape'"):
         read_scenario(data, "s")

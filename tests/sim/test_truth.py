@@ -1,14 +1,14 @@
 """The truth: what faults announce, what order it has, and that capacity and quota hold."""
 
 from functools import cache
+from types import SimpleNamespace
 
 import pytest
 
 from voltrace.lifecycle import VOLUME_CREATE, Position, Refusal, Step, advance
-from voltrace.sim.cloud import load_scenario
 from voltrace.sim.faults import FAULTS
 from voltrace.sim.grants import Grants
-from voltrace.sim.script import Script
+from voltrace.sim.scenario_file import load_scenario
 
 from .clouds import LVM, cloud, run
 
@@ -106,7 +106,7 @@ def test_truth__every_step__is_granted_by_the_lifecycle(release):
 def test_grants__unlawful_step__is_refused():
     step = Step("volume_create_manager", 1, None, "PENDING", "RUNNING")
     with pytest.raises(RuntimeError, match="lifecycle refuses"):
-        Grants().take(0, Script("volume", [], [], ((0, step),), (), (0, 0), {}))
+        Grants().take(0, SimpleNamespace(steps=((0, step),), serial=1))
 
 
 def test_quota__volumes__no_more_than_allowed():

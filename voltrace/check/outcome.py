@@ -6,7 +6,7 @@ Decided in the contract's order, and also from logs without DEBUG lines, where o
 from __future__ import annotations
 
 from ..lifecycle import API, FAILURE, FINAL_FLOW_STATES, REVERTED, SCHEDULER, SUCCESS, VOLUME
-from ..trace import Coverage, Failure, FlowSpan, Handoff, Process, Reading, TaskSpan, Timeline
+from ..trace import Coverage, Failure, FlowSpan, Handoff, Location, Process, Reading, TaskSpan, Timeline
 from ..verdict import Outcome
 
 STUCK_AFTER_US = 600 * 1_000_000
@@ -158,9 +158,10 @@ def is_open(flow: FlowSpan) -> bool:
     return flow.state not in FINAL_FLOW_STATES and any((flow.start is not None, flow.state != "PENDING", flow.tasks))
 
 
-def _last_at(timeline: Timeline, flow: FlowSpan) -> int | None:
-    ats = [e.at for e in timeline.events if e.flow == flow.name and e.attempt == flow.attempt and e.at is not None]
-    return max(ats, default=flow.start)
+def _last(timeline: Timeline, flow: FlowSpan) -> tuple[int | None, Location | None]:
+    """The latest instant of this run, and the place of its last line."""
+    own = [e for e in timeline.events if e.flow == flow.name and e.attempt == flow.attempt]
+    return max((e.at for e in own if e.at is not None), default=flow.start), own[-1].where if own else flow.where
 
 
 def _stuck(timeline: Timeline, reading: Reading, stuck_after_us: int) -> str | None:
@@ -169,25 +170,25 @@ def _stuck(timeline: Timeline, reading: Reading, stuck_after_us: int) -> str | N
         if not is_open(flow):
             continue
         coverage, process = _process(reading, flow)
-        last = _last_at(timeline, flow)
-        if coverage is None or last is None:
+        if coverage is None:
             continue
-        if timeline.volume_id in coverage.cleaned or coverage.started_after(last, process.host if process else None):
+        last, place = _last(timeline, flow)
+        if timeline.volume_id in coverage.cleaned or coverage.started_after(last, process.host if process else None, place):
             return "service-stopped"
-        if process is not None and process.last is not None and process.last - last > stuck_after_us:
+        if last is not None and process is not None and process.last is not None and process.last - last > stuck_after_us:
             return ""
     return _stuck_without_debug(timeline, reading.coverage[VOLUME], stuck_after_us)
 
 
 def _stuck_without_debug(timeline: Timeline, coverage: Coverage, stuck_after_us: int) -> str | None:
     """The same where no flow can be seen: the volume service says that it begins to create, and nothing after that."""
-    begun = [e for e in timeline.events if e.kind.row == "being-created" and e.at is not None]
+    begun = [e for e in timeline.events if e.kind.row == "being-created"]
     if coverage.debug or not begun or timeline.failures:
         return None
-    last, process = begun[-1].at or 0, coverage.processes.get(begun[-1].process or "")
-    if timeline.volume_id in coverage.cleaned or coverage.started_after(last, process.host if process else None):
+    last, process = begun[-1].at, coverage.processes.get(begun[-1].process or "")
+    if timeline.volume_id in coverage.cleaned or coverage.started_after(last, process.host if process else None, begun[-1].where):
         return "service-stopped"
-    return "" if process is not None and process.last is not None and process.last - last > stuck_after_us else None
+    return "" if last is not None and process is not None and process.last is not None and process.last - last > stuck_after_us else None
 
 
 def _lost(timeline: Timeline, handoff: Handoff, reading: Reading, stuck_after_us: int) -> bool:

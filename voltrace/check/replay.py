@@ -225,7 +225,7 @@ def _joined_late(flow: Flow, first: Event) -> Position:
 def is_covered(timeline: Timeline, span: FlowSpan, events: list[Event], reading: Reading) -> bool:
     """Whether the service's log goes back to before this run began, so that a beginning that it lacks is missing."""
     coverage = reading.coverage.get(span.service)
-    if coverage is None or coverage.first is None or not events:
+    if coverage is None or not events:
         return False
     if any(e.kind.task is None and e.kind.new == RUNNING for e in events[:3]):
         return True
@@ -234,8 +234,10 @@ def is_covered(timeline: Timeline, span: FlowSpan, events: list[Event], reading:
     for event in timeline.events:
         row = event.kind.row
         begun = row == "request-received" or (row == "reschedule-parameters" and event.facts.get("attempt") == span.attempt)
-        if begun and event.service == span.service and event.at is not None and (first.at is None or event.at <= first.at):
+        if begun and event.service == span.service and (event.at is None or first.at is None or event.at <= first.at):
             return True
+    if coverage.first is None:
+        return False
     if known and (not span.late or (span.service == SCHEDULER and span.attempt == 1)):
         return coverage.first <= min(known)
     flow = timeline_flow(timeline, span)

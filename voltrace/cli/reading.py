@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
+from ..collector import without_collector
 from ..errors import UsageError
 from ..trace import Location, Reading, Timeline
 from ..verdict import Verdict
@@ -69,7 +68,7 @@ def read(args: argparse.Namespace, paths: list[str] | None = None, keep_lines: b
         raise UsageError("--dask: reading on a Dask cluster is not there yet; leave the option out")
     holds = _where(args.where)
     options = ReadOptions(args.year, read_zone(args.tz), keep_lines)
-    with _Progress() as progress, _without_collector():
+    with _Progress() as progress, without_collector():
         reading = read_logs(paths if paths is not None else args.paths, options, progress)
         verdicts = judge_all(reading, int(args.stuck_after * 1e6))
     if select:
@@ -104,18 +103,6 @@ def fetch_lines(reading: Reading, limit: int | None = None) -> Callable[[Timelin
     from ..parse.engine import fetch_lines as fetch
 
     return lambda timeline: fetch(timeline, reading.sources, limit)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Without the search for reference cycles: a reading makes many values and no cycles, and the search would look at all of them again and again."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class _Progress:

@@ -42,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Simulate, or list the scenarios."""
     from ..sim import run as simulation
-    from ..sim.cloud import scenarios
+    from ..sim.scenario_file import scenarios
 
     if args.list:
         known = scenarios()

@@ -11,9 +11,11 @@ from itertools import chain, islice
 from ..errors import SourceError
 from ..lifecycle import SERVICES, VOLUME_CREATE
 from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, Reading, Timeline
+from .bare import BareScanner
 from .clock import StampReader, assumed_year, year_evidence
 from .framing import Framing, detect, split_suffix
 from .order import Raw, causal_order, drop_copies, drop_stretches, merge_sources
+from .packed import UNPACKERS, EntryScanner, read_entry
 from .repair import read_elided
 from .scan import SourceScanner, clean
 from .sources import READ_ERRORS, Block, Source, blocks, find_sources, read_tail
@@ -57,7 +59,7 @@ def read(paths: list[str], options: ReadOptions = ReadOptions(), progress: Calla
 
 def _read_source(scan: Scan, layouts: list[str], source: Source, options: ReadOptions, progress) -> str | None:
     """Read one source into the scan; a sentence if it could not be read, or not to its end."""
-    scanner: SourceScanner | None = None
+    scanner: SourceScanner | EntryScanner | None = None
     try:
         with source.open() as stream:
             pending = blocks(stream)
@@ -70,8 +72,8 @@ def _read_source(scan: Scan, layouts: list[str], source: Source, options: ReadOp
             if not head:
                 return "is empty" if source.named else None
             if framing is None:
-                return "is no log: none of its first lines has the prefix of journalctl's short formats or of oslo.log" if source.named else None
-            scanner = SourceScanner(scan, source.name, framing, _stamps(scan, source, framing, head[-1], options))
+                return "is no log: none of its first lines has the shape of journalctl's formats or of oslo.log" if source.named else None
+            scanner = scanner_of(scan, source.name, framing, _stamps(scan, source, framing, head[-1], options))
             layouts.append(framing.format.layout)
             for block in chain(head, pending):
                 scanner.feed(block)
@@ -84,6 +86,16 @@ def _read_source(scan: Scan, layouts: list[str], source: Source, options: ReadOp
         if scanner is not None:
             scanner.finish()
     return None
+
+
+def scanner_of(scan: Scan, name: str, framing: Framing, stamps: StampReader) -> SourceScanner | EntryScanner:
+    """What reads a source of this framing into the scan."""
+    if framing.packing is None:
+        return SourceScanner(scan, name, framing, stamps)
+    unpacker = UNPACKERS.get(framing.packing.name)
+    if unpacker is None:
+        return BareScanner(scan, name, framing, stamps)
+    return EntryScanner(scan, name, framing.format.layout, framing.format.resolution_us, unpacker())
 
 
 def _stamps(scan: Scan, source: Source, framing: Framing, first: Block, options: ReadOptions) -> StampReader:
@@ -147,22 +159,23 @@ def _settle_services(scan: Scan) -> None:
 
 def _cover(scan: Scan, rows: list[int], coverage: dict[str, Coverage]) -> None:
     for process, debug in zip(scan.processes, scan.debug):
-        if process.service not in coverage or process.last is None:
+        if process.service not in coverage:
             continue
         service = coverage[process.service]
         service.processes[process.name] = process
         service.debug = service.debug or debug
-        service.first = process.first if service.first is None else min(service.first, process.first or service.first)
-        service.last = process.last if service.last is None else max(service.last, process.last)
+        if process.first is not None and process.last is not None:
+            service.first = process.first if service.first is None else min(service.first, process.first)
+            service.last = process.last if service.last is None else max(service.last, process.last)
     for row in rows:
         kind = scan.kinds[scan.events.kind[row]]
         process = scan.processes[scan.events.process[row]]
         if process.service in coverage:
             where = Location(scan.sources[scan.events.source[row]], scan.events.line[row])
-            _learn_restart(coverage[process.service], kind.row, scan.events.at[row], process.host, where, scan.events.facts[row] or {})
+            _learn_restart(coverage[process.service], kind.row, _instant(scan.events.at[row]), process.host, where, scan.events.facts[row] or {})
 
 
-def _learn_restart(service: Coverage, row: str, at: int, host: str | None, where: Location | None, facts: dict) -> None:
+def _learn_restart(service: Coverage, row: str, at: int | None, host: str | None, where: Location | None, facts: dict) -> None:
     if row == SERVICE_STARTED:
         service.starts.append((at, host, where))
     elif row == VOLUME_CLEANED and facts.get("volume_id"):
@@ -177,7 +190,7 @@ def _serve_backends(timeline: Timeline, coverage: dict[str, Coverage]) -> None:
             process.backend = next((h.server for h in timeline.handoffs if h.receiver == flow.service and h.attempt == flow.attempt), None)
     if timeline.operation == "other":
         for event in timeline.events:
-            if event.kind.row in (SERVICE_STARTED, VOLUME_CLEANED) and event.service in coverage and event.at is not None:
+            if event.kind.row in (SERVICE_STARTED, VOLUME_CLEANED) and event.service in coverage:
                 process = coverage[event.service].processes.get(event.process or "")
                 _learn_restart(coverage[event.service], event.kind.row, event.at, process.host if process else None, event.where, event.facts)
 
@@ -210,8 +223,7 @@ def _build(scan: Scan, layouts, request: int, request_id: str, rows: list[int], 
     for service in {scan.processes[process].service for process, _ in seen}:
         own = [(scan.resolution[source], span) for (process, source), span in seen.items() if scan.processes[process].service == service]
         spans[service] = _edges(own, stepped)
-    every = [(scan.resolution[source], span) for (_, source), span in seen.items()]
-    start, end = _edges(every, stepped) if every else (None, None)
+    start, end = _edges([(scan.resolution[source], span) for (_, source), span in seen.items()], stepped)
     timeline = builder.build(
         access=access,
         global_request_id=info.global_request_id,
@@ -227,11 +239,14 @@ def _build(scan: Scan, layouts, request: int, request_id: str, rows: list[int], 
     return timeline, copies
 
 
-def _edges(seen: list[tuple[int, Seen]], stepped: bool) -> tuple[int, int]:
+def _edges(seen: list[tuple[int, Seen]], stepped: bool) -> tuple[int | None, int | None]:
     """First and last instant of these lines, each with the resolution of its stamps. Of copies of one record the finest stamp counts.
 
-    Where the clock stepped, first and last are those of the file, not of the clock.
+    Where the clock stepped, first and last are those of the file, not of the clock. None where no line has a stamp.
     """
+    seen = [(r, s) for r, s in seen if s.first != EventTable.NO_TIME]
+    if not seen:
+        return None, None
     if stepped:
         return min(s.begun for _, s in seen)[1], max(s.ended for _, s in seen)[1]
     earliest = min(s.first + r for r, s in seen)
@@ -241,11 +256,15 @@ def _edges(seen: list[tuple[int, Seen]], stepped: bool) -> tuple[int, int]:
     return start, end
 
 
+def _instant(at: int) -> int | None:
+    return None if at == EventTable.NO_TIME else at
+
+
 def _raw(scan: Scan, row: int) -> Raw:
     events = scan.events
     at, source, process = events.at[row], events.source[row], events.process[row]
     return Raw(
-        None if at == EventTable.NO_TIME else at,
+        _instant(at),
         scan.resolution[source],
         scan.processes[process].service,
         scan.kinds[events.kind[row]],
@@ -315,6 +334,8 @@ def _diagnose(scan: Scan, reading: Reading) -> None:
                 )
             )
         for at, _, where in cover.starts:
+            if at is None:
+                continue
             # A log may begin with the service's first start: it was started *again* if a process of it had fallen silent by then.
             if any(p.last is not None and p.last < at or p.pid is None and p.first is not None and p.first < at for p in cover.processes.values()):
                 reading.diagnostics.append(Diagnostic("service-restarted", f"the {service} service was started again while the log went on", where))
@@ -335,7 +356,9 @@ def fetch_lines(timeline: Timeline, sources: list[str], limit: int | None = None
             with Source(name, name).open() as stream:
                 for i in rows[:limit]:
                     stream.seek(lines.offset[i])
-                    found[i] = (Location(name, lines.line[i]), stream.read(lines.length[i]).decode("utf-8", "replace"))
+                    data = stream.read(lines.length[i])
+                    text = read_entry(data) if data.startswith((b"{", b"_")) else None
+                    found[i] = (Location(name, lines.line[i]), text if text is not None else data.decode("utf-8", "replace"))
         except READ_ERRORS:
             continue
     return [found[i] for i in sorted(found)]

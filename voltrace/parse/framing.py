@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..formats import ESCAPE, FORMATS, Format
+from ..formats import ESCAPE, FORMATS, HEAD, PACKINGS, Format, Packing
 
-# A record's body: level, logger and the context in brackets. A name in it may hold a bracket, but none before a blank.
-HEAD = re.compile(rb"(DEBUG|INFO|WARNING|ERROR|CRITICAL|TRACE|AUDIT) ([\w.<>-]+) \[([^\]]{0,400}(?:\](?! |$)[^\]]{0,400}){0,9})\](?: |$)")
 # A traceback's line: level and logger, no bracket. The level is ERROR whatever the record's own.
 TRACEBACK = re.compile(rb"ERROR ([\w.]+)(?: |$)")
 # uWSGI's access line: no level, no request id. Groups: pid, date, method, path, msecs, status.
@@ -27,29 +25,43 @@ _BAR = re.compile(rb"\s\|(?=\s|$)")
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """How a source's lines are framed: its format, and ``page`` if the records stand inside other text (a web page, a ticket)."""
+    """How a source's lines are framed: its format, and ``page`` if the records stand inside other text (a web page, a ticket).
+
+    ``packing``: its entries are packed, and ``format`` is what is in them.
+    """
 
     format: Format
     page: bool = False
+    packing: Packing | None = None
 
 
 def detect(sample: bytes) -> Framing | None:
     """The framing of a source, from its first bytes; None if nothing in them looks like a log of journalctl or oslo.log."""
     lines = ESCAPE.sub(b"", sample.replace(b"\x00", b"")).removeprefix(b"\xef\xbb\xbf").split(b"\n")[:2000]
-    best: tuple[int, Format] | None = None
-    for fmt in FORMATS.values():
-        count = sum(1 for line in lines if fmt.pattern.match(line))
-        if count and (best is None or count > best[0]):
-            best = (count, fmt)
-    if best is None:
-        for fmt in FORMATS.values():
-            count = sum(1 for line in lines if (m := fmt.pattern.search(line)) and HEAD.match(line, m.end()))
-            if count and (best is None or count > best[0]):
-                best = (count, fmt)
-        return Framing(best[1], page=True) if best else None
-    # Records behind table bars: a page's text, of which some lines may begin with a prefix by chance.
-    barred = sum(1 for line in lines if b"|" in line[:8] and best[1].pattern.search(line))
-    return Framing(best[1], page=barred > best[0])
+    first = next((line for line in lines if line.strip()), b"")
+    packed = [p for p in PACKINGS.values() if p.pattern is not HEAD]
+    for packing in packed:  # what stands at the beginning cannot have been written by the users that messages quote
+        if packing.pattern.match(first):
+            return Framing(packing.entries, packing=packing)
+    count, fmt = max(((sum(1 for line in lines if f.pattern.match(line)), f) for f in FORMATS.values()), key=lambda found: found[0])
+    bare, cat = sum(1 for line in lines if HEAD.match(line)), PACKINGS["cat"]
+    if count and count >= bare:
+        # Records behind table bars: a page's text, of which some lines may begin with a prefix by chance.
+        barred = sum(1 for line in lines if b"|" in line[:8] and fmt.pattern.search(line))
+        return Framing(fmt, page=barred > count)
+    count, fmt = max(((sum(1 for line in lines if _is_inside(f, line)), f) for f in FORMATS.values()), key=lambda found: found[0])
+    for packing in packed:  # a file of which the beginning was cut off
+        if sum(1 for line in lines if packing.pattern.match(line)) > max(count, bare):
+            return Framing(packing.entries, packing=packing)
+    if count and count >= bare:
+        return Framing(fmt, page=True)
+    return Framing(cat.entries, packing=cat) if bare else None
+
+
+def _is_inside(fmt: Format, line: bytes) -> bool:
+    """Whether a record of this format stands somewhere in this line."""
+    found = fmt.pattern.search(line)
+    return found is not None and HEAD.match(line, found.end()) is not None
 
 
 def cut_bars(text: bytes) -> tuple[bytes, bool]:

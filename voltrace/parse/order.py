@@ -50,6 +50,7 @@ def drop_copies(events: list[Raw], same_process: Callable[[int], object]) -> tup
 
     The same record is of the same process, kind, uuid and facts, with a stamp in the same second. Within one source nothing
     is merged: of the sources that hold a record, the one with the most copies of it counts (the finest stamps, then the first).
+    A record without stamp, such as `cat` has, is a copy of any other source's that says the same.
     """
     if len({e.source for e in events}) < 2:
         return events, False
@@ -57,9 +58,16 @@ def drop_copies(events: list[Raw], same_process: Callable[[int], object]) -> tup
     for e in events:
         second = None if e.at is None else e.at // 1_000_000
         groups[(same_process(e.process), e.kind, e.uuid, _frozen(e.facts), second)][e.source].append(e)
+    stamped: dict[tuple, set[int]] = defaultdict(set)
+    for (_, *said, second), by_source in groups.items():
+        if second is not None:
+            stamped[tuple(said)].update(by_source)
     keep: set[int] = set()
     dropped = False
-    for by_source in groups.values():
+    for (_, *said, second), by_source in groups.items():
+        if second is None and stamped[tuple(said)] - by_source.keys():
+            dropped = True
+            continue
         best = min(by_source, key=lambda s: (-len(by_source[s]), by_source[s][0].resolution_us, s))
         dropped = dropped or len(by_source) > 1
         keep.update(id(e) for e in by_source[best])

@@ -22,8 +22,7 @@ _MAGIC = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.o
 _ZSTD = b"\x28\xb5\x2f\xfd"
 # What voltrace and others write beside logs: never a log, whatever is in it.
 _NEVER_LOGS = (
-    ".jsonl",
-    ".json",
+    "truth.jsonl",
     ".toml",
     ".html",
     ".md",
@@ -35,11 +34,12 @@ _NEVER_LOGS = (
     ".png",
     ".pdf",
     ".tsv",
-    ".export",
     ".journal",
     ".db",
     ".sqlite",
 )
+# Names of the journal's packed formats, and of much else that may quote a log.
+_PACKED = (".json", ".jsonl", ".export")
 _SAMPLE = 1 << 16
 
 
@@ -219,7 +219,8 @@ def _looks_like_log(path: str) -> bool:
     if not os.path.isfile(path) or path.lower().endswith(_NEVER_LOGS):
         return False
     try:
-        return detect(read_head(Source(path, path))) is not None
+        framing = detect(read_head(Source(path, path)))
+        return framing is not None and (framing.packing is not None or not path.lower().endswith(_PACKED))
     except READ_ERRORS:
         return True  # let the reading say why
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..messages import Catalogue, Row, catalogue
 from ..trace import Diagnostic, EventTable, Kind, Location, Process
 
 NO_REQUEST = -1
 _MOST_DIAGNOSTICS = 200
+_REQUEST_ID = re.compile(rb"req-[0-9a-f-]{36}")
+
+
+class Sender(NamedTuple):
+    """Who wrote a record, as far as its prefix or entry says."""
+
+    host: str | None = None
+    unit: str | None = None
+    pid: int | None = None
 
 
 class Header:
@@ -32,7 +43,7 @@ class Header:
 class Seen:
     """What one source shows of one process at work on one request: first and last instant, and first and last line with their instants."""
 
-    first: int
+    first: int  # `NO_TIME` if none of its lines has a stamp
     last: int
     begun: tuple[int, int]
     ended: tuple[int, int]
@@ -122,6 +133,11 @@ class Scan:
             self.requests.append(request_id)
             self.info.append(RequestInfo())
         return index
+
+    def request_in(self, text: bytes) -> int:
+        """The first request known so far of which the id stands in this text, `NO_REQUEST` if there is none."""
+        ids = (found.decode() for found in _REQUEST_ID.findall(text))
+        return next((self._request_index[i] for i in ids if i in self._request_index), NO_REQUEST)
 
     def process(self, service: str | None, host: str | None, unit: str | None, pid: int | None) -> int:
         key = (service, host, unit if service is None else None, pid)

@@ -1,29 +1,77 @@
-"""The broker: topics, and casts that arrive after a delay."""
+"""The broker: queues by topic, from which receivers take messages as their threads get free.
+
+As RabbitMQ and oslo.messaging do it: a message stays in its queue while the broker is out or nobody consumes; a receiver
+takes as many as it has threads, acknowledges each when it takes it (what a killed receiver had taken is gone), and takes the
+next when a thread is free. Nothing is lost, late or delivered twice unless a fault says so.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import simpy
 
+THREADS = 64  # oslo.messaging's executor_thread_pool_size
+
+
+class Queue:
+    """A topic's queue. ``waiting`` are the messages that nobody has taken; ``busy`` counts the receiver's threads at work."""
+
+    __slots__ = ("waiting", "receive", "threads", "busy", "open")
+
+    def __init__(self, receive: Callable[..., Generator], threads: int) -> None:
+        self.waiting: deque[tuple] = deque()
+        self.receive, self.threads = receive, threads
+        self.busy, self.open = 0, True
+
 
 class Broker:
-    """Delivers casts. A topic is a queue's name; whoever subscribes is started for each message of it."""
+    """Delivers casts after a delay."""
 
     def __init__(self, env: simpy.Environment) -> None:
         self.env = env
-        self.subscribers: dict[str, Callable[..., Generator]] = {}
+        self.queues: dict[str, Queue] = {}
+        self.up = True
 
-    def subscribe(self, topic: str, receive: Callable[..., Generator]) -> None:
-        """``receive(*message)`` becomes a process of its own for each message that comes to the topic."""
-        self.subscribers[topic] = receive
+    def subscribe(self, topic: str, receive: Callable[..., Generator], threads: int = THREADS) -> None:
+        """``receive(*message)`` becomes a process of its own for each message that comes to the topic, ``threads`` at a time."""
+        self.queues[topic] = Queue(receive, threads)
 
     def cast(self, topic: str, at: int, *message: object) -> None:
-        """Sends a message that arrives at the instant ``at`` (µs)."""
-        self.env.process(self._deliver(topic, at, message))
+        """Sends a message that arrives in its queue at the instant ``at`` (µs)."""
+        arrival = self.env.timeout(max(0, at - self.env.now), (self.queues[topic], message))
+        arrival.callbacks.append(self._arrive)
 
-    def _deliver(self, topic: str, at: int, message: tuple) -> Generator:
-        yield self.env.timeout(max(0, at - self.env.now))
-        yield from self.subscribers[topic](*message)
+    def close(self, topic: str) -> None:
+        """Nobody takes messages from the topic: its receiver is down."""
+        self.queues[topic].open = False
+
+    def reopen(self, topic: str) -> None:
+        """The receiver is back, with all of its threads free."""
+        queue = self.queues[topic]
+        queue.open = True
+        self._serve(queue)
+
+    def _arrive(self, event: simpy.Event) -> None:
+        queue, message = event.value  # type: ignore[misc]
+        if queue.waiting or queue.busy >= queue.threads or not queue.open or not self.up:
+            queue.waiting.append(message)
+        else:
+            self._start(queue, message)
+
+    def _start(self, queue: Queue, message: tuple) -> None:
+        queue.busy += 1
+        process = self.env.process(queue.receive(*message))
+        process.callbacks.append(lambda _: self._finish(queue))
+
+    def _finish(self, queue: Queue) -> None:
+        queue.busy -= 1
+        if queue.waiting:
+            self._serve(queue)
+
+    def _serve(self, queue: Queue) -> None:
+        while self.up and queue.open and queue.waiting and queue.busy < queue.threads:
+            self._start(queue, queue.waiting.popleft())

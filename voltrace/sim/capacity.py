@@ -1,165 +1,272 @@
-"""Room: what each pool has, what the scheduler believes of it, and what projects may still use."""
+"""Room: what each pool has, what the scheduler believes of it, and how lines show both."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import ast
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from .cloud import Backend, Project, Scenario
-from .script import python_datetime, python_timestamp
+from ..lifecycle import VOLUME_TOPIC
+from .cloud import Backend, PoolShape, Scenario
+from .template import python_datetime, python_timestamp
+
+_FIELD = re.compile(r"%\((\w+)\)s")
+_DATETIME = re.compile(r"datetime\.datetime\([^)]*\)")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Stats:
-    """What a backend last reported of its pool, and when."""
+    """What a backend reports of a pool, and when it looked (µs). Room in GB."""
 
     at: int
     free: float
-    allocated: int = 0
-    provisioned: float = 0
-    volumes: int = 0
+    allocated: int
+    provisioned: float
+    volumes: int
+
+
+@dataclass(slots=True)
+class Home:
+    """What the pools of one backend share: its volume service, and whether the scheduler may use and does list it."""
+
+    number: int
+    service: str
+    backend: Backend
+    enabled: bool = True
+    known: bool = True
 
 
 class Pool:
-    """A backend's pool: the room that is used, the last report, and the scheduler's belief.
+    """A pool at work: the room that is used, the last report that was heard, and the scheduler's belief.
 
     The scheduler takes a report over until it has placed a volume itself since (its belief is then newer than the report).
     """
 
-    def __init__(self, backend: Backend, node: str, at: int) -> None:
-        self.backend = backend
-        self.service = f"{node}@{backend.name}" if backend.name else node
-        self.pool = backend.pool or backend.name
+    def __init__(self, home: Home, shape: PoolShape, node: str, zone: str, at: int) -> None:
+        backend = home.backend
+        self.home, self.backend, self.shape, self.zone = home, backend, shape, backend.zone or zone
+        self.service, self.pool = home.service, shape.name
         self.host = f"{self.service}#{self.pool}"
-        self.total = backend.total_gb
+        self.topic = f"{VOLUME_TOPIC}.{self.service}"
+        self.total, self.thin = shape.total_gb, bool(shape.thin)
+        self.ratio, self.reserved = float(shape.max_over_subscription_ratio or 0), shape.reserved_percentage or 0
+        self.finite = isinstance(self.total, float)
+        self.room: float = self.total if isinstance(self.total, float) else 0.0
+        self.reserved_gb = math.floor(self.room * (self.reserved / 100))
         self.used = self.volumes = 0
-        self.enabled = self.known = True
-        self.free: float = self.total or 0
-        self.allocated, self.provisioned, self.updated = 0, (0 if self.total is None else 0.0), 0
-        self.names = {
+        self.names: dict[str, object] = {
             "host": self.host,
             "service": self.service,
             "backend": backend.name or self.pool,
-            "capability": backend.name or self.pool,
             "pool": self.pool,
             "node": node,
-            "total": self.total if self.finite else "infinite",
-            "reserved": 0 if self.finite else 100,
-            "thick": self.finite,
+            "total": self.total,
+            # The fake driver reserves all of its endless room.
+            "reserved": 100 if backend.driver == "fake" else self.reserved,
+            "reserved_gb": self.reserved_gb,
+            "thin": self.thin,
+            "thick": backend.driver == "lvm" and not self.thin,
+            "lvm_type": "thin" if self.thin else "default",
+            "ratio": self.ratio,
+            # What Cinder makes of the ratio where it will not use it.
+            "believed_ratio": self.ratio if self.thin and self.finite else 1.0,
         }
-        self.shown: dict[str, tuple[tuple, dict]] = {}
+        # What is made of the belief, until it changes; and what never changes of the payloads.
+        self.shown: dict[str, object] | None = None
+        self.described: str | None = None
+        self.rooms: dict[bool, float] = {}
+        self.templates: dict[str, str] = {}
+        self.as_reported = False
         self.last_report: tuple[int, dict] | None = None
+        self.judgements: dict[str, Any] = {}  # what was found out about the last report, until the next
         self.stats = self.measure(at)
+        self.free: float = self.stats.free
+        self.allocated, self.provisioned, self.updated = 0, self.stats.provisioned, 0
 
     @property
-    def finite(self) -> bool:
-        return self.total is not None
+    def enabled(self) -> bool:
+        """Whether the backend's service may be used."""
+        return self.home.enabled
+
+    @enabled.setter
+    def enabled(self, enabled: bool) -> None:
+        self.home.enabled = enabled
 
     def measure(self, at: int) -> Stats:
-        """The backend looks at itself: the report that goes to the scheduler."""
-        provisioned = self.used if self.total is None else float(self.used)
-        self.stats = Stats(at, (self.total or 0) - self.used, self.used, provisioned, self.volumes)
-        return self.stats
+        """The backend looks at itself: the report that goes to the scheduler. A thin pool is as full as what was written to its volumes."""
+        taken = self.shape.used_gb or 0.0
+        if not self.finite:
+            return Stats(at, 0.0, self.used, self.used, self.volumes)
+        filled = self.used * (self.shape.written or 0.0) if self.thin else self.used
+        return Stats(at, round(self.room - taken - filled, 2), self.used, float(taken + self.used), self.volumes)
+
+    def hear(self, stats: Stats) -> None:
+        """The scheduler hears a report. It is taken over when backends are looked at next."""
+        self.stats = stats
+        self.judgements = {}
+        self._change(False)
+
+    def _change(self, as_reported: bool) -> None:
+        self.shown, self.described, self.rooms, self.as_reported = None, None, {}, as_reported
 
     def take_over(self) -> bool:
         """The scheduler believes the last report, unless its own belief is newer. Whether it did."""
         if self.updated > self.stats.at:
             return False
-        if self.finite:
-            self.free, self.provisioned = self.stats.free, self.stats.provisioned
-        self.allocated, self.updated = self.stats.allocated, self.stats.at
+        if not self.as_reported:
+            if self.finite:
+                self.free, self.provisioned = self.stats.free, self.stats.provisioned
+            self.allocated, self.updated = self.stats.allocated, self.stats.at
+            self._change(True)
         return True
 
-    def consume(self, size: int, at: int) -> None:
-        """The scheduler counts a volume in (or out, if negative). The backend's own count follows, so that no report forgets it."""
+    def consume(self, size: int, at: int | None) -> None:
+        """The scheduler counts a volume in; or out, if negative: that is no newer knowledge (``at`` None).
+
+        The backend's own count follows, so that no report forgets the volume.
+        """
         if self.finite:
             self.free -= size
         self.allocated += size
         self.provisioned += size
         self.used += size
-        self.updated = at
+        if at is not None:
+            self.updated = at
+        self._change(False)
 
-    def fields(self, payloads: dict[str, str], suffix: str = "") -> dict[str, object]:
-        """The pool's fields for lines, their names with this suffix."""
-        state = (self.free, self.allocated, self.updated, self.stats.at)
-        known = self.shown.get(suffix)
-        if known is None or known[0] != state:
-            fields = self._believed() | self._reported(payloads)
-            fields["capabilities"] = payloads["capabilities"] % fields
+    def virtual_free(self, thin: bool, factored: bool) -> float:
+        """The room for a further volume that the scheduler believes in, GB; for a thin volume if the pool makes them and ``thin``.
+
+        ``factored``: as releases since Yoga count, to two digits; all that ask of one site say the same.
+        """
+        thin = thin and self.thin
+        room = self.rooms.get(thin)
+        if room is None:
+            room = self.rooms[thin] = self.count_free(thin, factored, self.free, self.provisioned)
+        return room
+
+    def count_free(self, thin: bool, factored: bool, free: float, provisioned: float) -> float:
+        """The room for a further volume where so much is free and provisioned."""
+        if not factored:
+            return (self.room * self.ratio - provisioned if thin else free) - self.reserved_gb
+        if thin:
+            return round((self.room - self.reserved_gb) * self.ratio - provisioned, 2)
+        return round(min(free, self.room - self.reserved_gb - provisioned), 2)
+
+    def factors(self, thin: bool) -> dict[str, object]:
+        """The capacity factors that CapacityFilter logs since Yoga."""
+        thin = thin and self.thin
+        unreserved = self.room - self.reserved_gb
+        available = unreserved * self.ratio if thin else unreserved
+        left = available - self.provisioned
+        free = left if thin or self.free >= left else self.free
+        return {
+            "unreserved": round(unreserved, 2),
+            "ratio_used": self.ratio if thin else None,
+            "available_in_all": round(available, 2),
+            "unprovisioned": round(left, 2),
+            "virtual_free": round(free, 2),
+            "free_percent": round(free / available * 100, 2) if available else 0,
+            "provisioned_ratio": round(self.provisioned / available, 2) if available else 0,
+            "provisioned_type": "thin" if thin else "thick",
+        }
+
+    def show_factors(self, payloads: dict[str, str], thin: bool = True) -> str:
+        """The capacity factors as their line shows them."""
+        return self._template(payloads, "factors") % (self._believed() | self.factors(thin))
+
+    def fields(self, payloads: dict[str, str], n: int) -> dict[str, object]:
+        """What lines of a choice show of the pool, in fields that end in its number: they change with a report and with what is counted in."""
+        if self.shown is None:
+            reported = self.reported(payloads)
+            self.shown = {f"host_{n}": self.host, f"service_{n}": self.service, f"stats_{n}": reported["stats"]}
+            self.shown[f"capabilities_{n}"] = self.capabilities(payloads)
             if self.finite and "factors" in payloads:
-                fields["factors"] = payloads["factors"] % fields
-            known = self.shown[suffix] = (state, {f"{name}{suffix}": value for name, value in fields.items()} if suffix else fields)
-        return known[1]
+                self.shown[f"factors_{n}"] = self.show_factors(payloads)
+        return self.shown
 
     def capabilities(self, payloads: dict[str, str]) -> str:
         """The pool as the scheduler sees it now, as its lines show a backend's state."""
-        return payloads["capabilities"] % self._believed()
+        if self.described is None:
+            self.described = self._template(payloads, "capabilities") % self._believed()
+        return self.described
+
+    def _template(self, payloads: dict[str, str], name: str) -> str:
+        """A payload with all filled in that never changes of the pool: it is written for each volume that is placed."""
+        template = self.templates.get(name)
+        if template is None:
+            known = {key: str(value).replace("%", "%%") for key, value in self.names.items()}
+            template = self.templates[name] = _FIELD.sub(lambda field: known.get(field[1], field[0]), payloads[name])
+        return template
 
     def _believed(self) -> dict[str, object]:
-        believed: dict[str, object] = {
-            **self.names,
-            "free": self.free if self.finite else "infinite",
+        return {
+            "free": self.free if self.finite else self.total,
             "allocated": self.allocated,
             "provisioned": self.provisioned,
             "updated": python_timestamp(self.updated),
         }
-        if self.total:
-            believed["unprovisioned"] = self.total - self.provisioned
-            believed["free_percent"] = round(self.free / self.total * 100, 2)
-            believed["provisioned_ratio"] = round(self.provisioned / self.total, 2)
-        return believed
 
-    def _reported(self, payloads: dict[str, str]) -> dict[str, object]:
+    def reported(self, payloads: dict[str, str]) -> dict[str, object]:
+        """The last report's fields; ``stats`` is the whole of it as the scheduler keeps it, ``report_pool`` as the backend sends it."""
         stats = self.stats
         if self.last_report is None or self.last_report[0] != stats.at:
+            announced = "".join(f", {key!r}: {value!r}" for key, value in self.shape.capabilities.items())
             reported: dict[str, object] = {
                 **self.names,
                 "reported_at": python_datetime(stats.at),
-                "reported_free": stats.free if self.finite else "infinite",
-                "reported_total": self.names["total"],
+                "reported_free": stats.free if self.finite else repr(self.total),
+                "reported_total": repr(self.total),
                 "reported_allocated": stats.allocated,
                 "reported_provisioned": stats.provisioned,
                 "reported_volumes": stats.volumes,
+                "announced": announced[2:] + ", " if announced else "",
+                "announced_behind": announced,
             }
             reported["stats"] = payloads[f"stats_{self.backend.driver}"] % reported
+            reported["report_pool"] = payloads[f"report_pool_{self.backend.driver}"] % reported
             self.last_report = (stats.at, reported)
         return self.last_report[1]
 
-
-@dataclass(slots=True)
-class Use:
-    """What a project has used of its quotas."""
-
-    project: Project
-    volumes: int = 0
-    gigabytes: int = 0
+    def announced(self, payloads: dict[str, str]) -> dict[str, Any]:
+        """The capabilities that CapabilitiesFilter compares: those that the line of the last report shows."""
+        return ast.literal_eval(_DATETIME.sub("None", str(self.reported(payloads)["stats"])))
 
 
-@dataclass(slots=True)
-class Quotas:
-    """The quotas of all projects. Volumes in error count too, as they do in Cinder."""
+def open_pools(scenario: Scenario, at: Callable[[], int]) -> list[Pool]:
+    """The pools of all backends, in the order in which the scheduler lists them. ``at()`` is when a backend reported last."""
+    pools = []
+    for number, backend in enumerate(scenario.backends):
+        node = backend.host or scenario.node
+        home, reported = Home(number, f"{node}@{backend.name}" if backend.name else node, backend), at()
+        pools += [Pool(home, shape, node, scenario.zone, reported) for shape in backend.shapes()]
+    return pools
 
-    uses: dict[str, Use] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, scenario: Scenario) -> Quotas:
-        return cls({p.name: Use(p) for p in scenario.projects})
+def show_report(pools: Sequence[Pool], payloads: dict[str, str], factored: bool) -> dict[str, object]:
+    """The fields of a backend's report: ``report`` as it sends it, ``published`` as the scheduler passes the room on."""
+    first = pools[0]
+    fields = dict(first.reported(payloads))
+    fields["report_pools"] = ", ".join(str(pool.reported(payloads)["report_pool"]) for pool in pools)
+    fields["report"] = payloads[f"report_{first.backend.driver}"] % fields
+    parts, sums = [], [0.0] * 5
+    for pool in pools:
+        stats = pool.stats
+        if not pool.finite:
+            parts.append("{}")
+            continue
+        room = [pool.room, stats.free, float(stats.allocated), stats.provisioned, pool.count_free(pool.thin, factored, stats.free, stats.provisioned)]
+        sums = [a + b for a, b in zip(sums, room)]
+        parts.append(_show_usage(payloads, fields, "pool", pool.host, room))
+    parts.append(_show_usage(payloads, fields, "backend", first.service, sums))
+    fields["published"] = f"[{', '.join(parts)}]"
+    return fields
 
-    def reserve(self, project: str, size: int) -> tuple[str | None, str, dict[str, object]]:
-        """Reserves a volume of that size. What was exceeded (a name of `lines_api.REFUSALS`, None if nothing), the error's text, and fields."""
-        use = self.uses[project]
-        limit = use.project
-        if 0 <= limit.per_volume_gigabytes < size:
-            return "quota-limit", f"Requested volume size {size}G is larger than maximum allowed limit {limit.per_volume_gigabytes}G.", {}
-        if 0 <= limit.gigabytes < use.gigabytes + size:
-            error = f"Requested volume or snapshot exceeds allowed gigabytes quota. Requested {size}G, quota is {limit.gigabytes}G and {use.gigabytes}G has been consumed."
-            return "quota-gigabytes", error, {"consumed_gb": use.gigabytes, "quota_gb": limit.gigabytes}
-        if 0 <= limit.volumes < use.volumes + 1:
-            return "quota-volumes", f"Maximum number of volumes allowed ({limit.volumes}) exceeded for quota 'volumes'.", {"consumed": use.volumes}
-        use.volumes += 1
-        use.gigabytes += size
-        return None, "", {}
 
-    def give_back(self, project: str, size: int) -> None:
-        """Undoes a reservation."""
-        self.uses[project].volumes -= 1
-        self.uses[project].gigabytes -= size
+def _show_usage(payloads: dict[str, str], fields: dict[str, object], kind: str, of: str, room: Sequence[float]) -> str:
+    names = ("total", "free", "allocated", "provisioned", "virtual_free")
+    usage = {f"usage_{name}": value for name, value in zip(names, room)}
+    return payloads["usage"] % (fields | usage | {"usage_kind": kind, "usage_of": of})

@@ -1,35 +1,107 @@
-"""Scenarios: a cloud (workers, backends, volume types, projects with quotas) and what its clients ask for, from TOML."""
+"""A cloud as a value: hosts, backends with pools, volume types, projects, and what clients ask for. `scenario_file` reads it from TOML.
+
+Each field is a key of the file; its limits stand beside it. docs/scenarios.md explains them all, and a test compares the two.
+"""
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass, field, fields, replace
-from functools import cache
-from importlib import resources
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import UsageError
 from .faults import FAULTS, SOURCES, Fault
+
+# Room that a driver cannot tell, in its own words. Cinder lets both pass its CapacityFilter and weighs them lowest.
+INFINITE, UNKNOWN = "infinite", "unknown"
+FILTERS = ("AvailabilityZoneFilter", "CapacityFilter", "CapabilitiesFilter")
+MORE_FILTERS = ("IgnoreAttemptedHostsFilter",)
+WEIGHERS = ("CapacityWeigher", "AllocatedCapacityWeigher")
+DRIVERS = ("lvm", "fake")
+
+Room = float | str
+
+
+def _key(default: Any, least: float | None = None, most: float | None = None, choices: tuple[str, ...] = ()) -> Any:
+    """A key with its default and what its value may be; ``choices`` also limit the items of a list."""
+    return field(default=default, metadata={"least": least, "most": most, "choices": choices})
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine: its clock (seconds ahead at the start, and parts per million that it runs fast), and its journal's rate limit.
+
+    The journal keeps ``journal_burst`` lines of a unit in any ``journal_interval_s``; 0 keeps them all.
+    """
+
+    name: str
+    clock_offset_s: float = _key(0.0, -86_400, 86_400)
+    clock_drift_ppm: float = _key(0.0, -100_000, 100_000)
+    journal_burst: int = _key(0, 0)
+    journal_interval_s: float = _key(30.0, 0.001)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolShape:
+    """A pool of a backend as the scenario describes it. What is None is as its backend has it.
+
+    ``total_gb`` may be infinite or unknown (-1 is infinite). ``used_gb`` is taken from the start, by others than Cinder.
+    ``written`` is the share of a thin pool's provisioned room that is really filled.
+    """
+
+    name: str
+    total_gb: Room | None = _key(None, -1)
+    used_gb: float | None = _key(None, 0)
+    thin: bool | None = None
+    max_over_subscription_ratio: float | None = _key(None, 0)
+    # With all of it reserved Cinder's CapacityFilter divides by zero.
+    reserved_percentage: int | None = _key(None, 0, 99)
+    written: float | None = _key(None, 0, 1)
+    capabilities: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A backend with one pool. ``total_gb`` None is a driver that reports infinite capacity; ``slots`` work at a time in the driver.
+    """A backend: a volume service of its own, with one pool or with ``pools``. ``slots`` volumes are worked at at a time.
 
-    Without a name it is the only one of its service, which then has the node's name alone (Cinder without ``enabled_backends``).
+    Without a name it is the only one of its service, which then has the host's name alone (Cinder without ``enabled_backends``).
+    Without ``total_gb`` driver lvm has 1024 GB and driver fake reports infinite room. ``report_s`` None is the cloud's ``background_s``.
     """
 
     name: str
     pool: str = ""
-    driver: str = "lvm"
-    total_gb: float | None = 1024.0
-    slots: int = 1
+    driver: str = _key("lvm", choices=DRIVERS)
+    host: str = ""
+    zone: str = ""
+    total_gb: Room | None = _key(None, -1)
+    used_gb: float = _key(0.0, 0)
+    thin: bool = False
+    max_over_subscription_ratio: float = _key(20.0, 0)
+    reserved_percentage: int = _key(0, 0, 99)
+    written: float = _key(0.0, 0, 1)
+    capabilities: dict[str, Any] = field(default_factory=dict)
+    slots: int = _key(1, 1)
+    report_s: float | None = _key(None, 1)
+    pools: tuple[PoolShape, ...] = ()
+
+    def shapes(self) -> tuple[PoolShape, ...]:
+        """The pools, with nothing left open: the backend's own if it names none."""
+        return tuple(self._whole(shape) for shape in self.pools or (PoolShape(self.pool or self.name),))
+
+    def _whole(self, shape: PoolShape) -> PoolShape:
+        total: Room | None = self.total_gb if shape.total_gb is None else shape.total_gb
+        if total is None:
+            total = 1024.0 if self.driver == "lvm" else INFINITE
+        elif not isinstance(total, str) and total < 0:
+            total = INFINITE
+        inherited = {
+            name: getattr(self if getattr(shape, name) is None else shape, name)
+            for name in ("used_gb", "thin", "max_over_subscription_ratio", "reserved_percentage", "written")
+        }
+        return PoolShape(shape.name, total, capabilities=self.capabilities | shape.capabilities, **inherited)
 
 
 @dataclass(frozen=True, slots=True)
 class VolumeType:
-    """A volume type. Its only extra spec here may be ``volume_backend_name``: the backend that it asks for.
+    """A volume type. ``specs`` are its extra specs, which the scheduler compares with what pools report.
 
     ``new``: no API worker has met it before, not even warm ones.
     """
@@ -42,6 +114,11 @@ class VolumeType:
     def backend(self) -> str | None:
         return self.specs.get("volume_backend_name")
 
+    @property
+    def thick(self) -> bool:
+        """Whether volumes of it are thick wherever they are made."""
+        return self.specs.get("provisioning:type") == "thick"
+
 
 @dataclass(frozen=True, slots=True)
 class Project:
@@ -49,31 +126,31 @@ class Project:
 
     name: str
     user: str
-    volumes: int = -1
-    gigabytes: int = -1
-    per_volume_gigabytes: int = -1
+    volumes: int = _key(-1, -1)
+    gigabytes: int = _key(-1, -1)
+    per_volume_gigabytes: int = _key(-1, -1)
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A kind of request: of 100 requests, ``weight`` are of this kind. Sizes, types, projects and names are taken in turn at random."""
 
-    weight: float
+    weight: float = _key(1.0, 0)
     sizes: tuple[int, ...] = (1,)
     types: tuple[str, ...] = ("",)
     projects: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     zone: str = ""
-    global_id: float = 0.0
-    fault: str = ""
-    source: str = ""
+    global_id: float = _key(0.0, 0, 1)
+    fault: str = _key("", choices=("", *FAULTS))
+    source: str = _key("", choices=("", *SOURCES))
 
     @property
     def trouble(self) -> Fault | None:
         return FAULTS.get(self.fault)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """A cloud and its load. ``background_s`` is the period of the services' own lines, 0 for none; ``lines_of_libraries`` whether libraries' lines
     show, ``access_lines`` whether the web server's do.
@@ -82,28 +159,41 @@ class Scenario:
     ``size_first``: clients name the size before the rest. ``start_up``: the log begins with the services' start.
     ``poll_s``: how long clients wait before they ask (again) what became of their volume; 0: they do not ask.
     ``usual_requests`` is how many requests are sent unless somebody says.
+    A worker process of the API serves ``api_threads`` requests at a time; ``api_cpus`` and ``database_connections`` are what all of them
+    share (0: as many as are wanted). A closed client waits ``think_s`` before its next request.
     """
 
-    name: str
-    text: str
-    node: str
-    endpoint: str
-    zone: str
-    api_workers: int
-    max_attempts: int
-    default_type: str
-    background_s: int
-    lines_of_libraries: bool
-    warm: bool
-    access_lines: bool
-    fresh_reports: bool
-    size_first: bool
-    start_up: bool
-    poll_s: float
-    backends: tuple[Backend, ...]
-    types: tuple[VolumeType, ...]
-    projects: tuple[Project, ...]
-    requests: tuple[Ask, ...]
+    name: str = ""
+    text: str = ""
+    node: str = "controller"
+    hosts: tuple[Host, ...] = ()
+    api_host: str = ""
+    scheduler_host: str = ""
+    endpoint: str = "http://127.0.0.1/volume"
+    zone: str = "nova"
+    api_workers: int = _key(2, 1)
+    api_threads: int = _key(1, 1)
+    api_cpus: int = _key(0, 0)
+    database_connections: int = _key(0, 0)
+    max_attempts: int = _key(3, 1)
+    default_type: str = ""
+    filters: tuple[str, ...] = _key(FILTERS, choices=(*FILTERS, *MORE_FILTERS))
+    weighers: tuple[str, ...] = _key(WEIGHERS[:1], choices=WEIGHERS)
+    capacity_weight_multiplier: float = 1.0
+    allocated_capacity_weight_multiplier: float = -1.0
+    background_s: int = _key(60, 0)
+    lines_of_libraries: bool = True
+    warm: bool = False
+    access_lines: bool = True
+    fresh_reports: bool = False
+    size_first: bool = False
+    start_up: bool = False
+    poll_s: float = _key(0.0, 0, 3600)
+    backends: tuple[Backend, ...] = ()
+    types: tuple[VolumeType, ...] = ()
+    projects: tuple[Project, ...] = ()
+    requests: tuple[Ask, ...] = ()
+    think_s: float = _key(0.0, 0)
     usual_requests: int = 20
 
     def type(self, name: str) -> VolumeType | None:
@@ -114,200 +204,11 @@ class Scenario:
         """The project of that name."""
         return next(p for p in self.projects if p.name == name)
 
+    def host(self, name: str = "") -> Host:
+        """The host of that name; ``node`` for none. A node that the scenario does not describe has a true clock and keeps all lines."""
+        name = name or self.node
+        return next((h for h in self.hosts if h.name == name), Host(name))
 
-_CLOUD = {
-    "node": "controller",
-    "endpoint": "http://127.0.0.1/volume",
-    "zone": "nova",
-    "api_workers": 2,
-    "max_attempts": 3,
-    "default_type": "",
-    "background_s": 60,
-    "lines_of_libraries": True,
-    "warm": False,
-    "access_lines": True,
-    "fresh_reports": False,
-    "size_first": False,
-    "start_up": False,
-    "poll_s": 0.0,
-}
-
-
-_CATALOGUE = "catalogue"
-
-
-def scenarios() -> dict[str, str]:
-    """The built-in scenarios: name and one line of text each, those of the message catalogue behind the others."""
-    captured = _read_built_in(_CATALOGUE)["scenarios"]
-    plain = {name: table["text"] for name, table in captured.items()}
-    variants = {f"{name}@{v}": table["text"] for name, table in captured.items() for v in table.get("variants", ())}
-    return {name: load_scenario(name).text for name in _built_in()} | plain | variants
-
-
-@cache
-def _built_in() -> tuple[str, ...]:
-    names = (f.name.removesuffix(".toml") for f in resources.files(__package__).joinpath("scenarios").iterdir() if f.name.endswith(".toml"))
-    return tuple(sorted(name for name in names if name != _CATALOGUE))
-
-
-@cache
-def _read_built_in(name: str) -> dict:
-    return tomllib.loads(resources.files(__package__).joinpath("scenarios", f"{name}.toml").read_text("utf-8"))
-
-
-def _captured(name: str) -> Scenario | None:
-    """A scenario of the message catalogue, by its key, with ``@max_attempts=1`` behind it if need be; None if there is no such key."""
-    key, at, variant = name.partition("@")
-    data = _read_built_in(_CATALOGUE)
-    table = data["scenarios"].get(key)
-    if table is None or (at and variant != "max_attempts=1"):
-        return None
-    cloud = data["cloud"] | table.get("cloud", {}) | ({"max_attempts": 1} if at else {})
-    requests = [{"weight": 1, **ask} for ask in table["requests"]]
-    return replace(read_scenario({"text": table["text"], "cloud": cloud, "requests": requests}, name), usual_requests=1)
-
-
-@cache
-def load_scenario(name: str) -> Scenario:
-    """A built-in scenario by name, or one from a TOML file. Raises UsageError that names the key at fault."""
-    if name in _built_in():
-        return read_scenario(_read_built_in(name), name)
-    captured = _captured(name)
-    if captured:
-        return captured
-    if name.endswith(".toml"):
-        try:
-            text = Path(name).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"scenario {name} cannot be read: {error}") from None
-    else:
-        raise UsageError(f"no scenario '{name}'; there are {', '.join(_built_in())}, the catalogue's keys (simulate --list), or give a FILE.toml")
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"scenario {name}: {error}") from None
-    return read_scenario(data, name)
-
-
-def read_scenario(data: dict, name: str) -> Scenario:
-    """A scenario from parsed TOML. Raises UsageError that names the key at fault."""
-    cloud = data.get("cloud", {})
-    _refuse_unknown(data, {"text", "cloud", "requests"}, f"scenario {name}")
-    _refuse_unknown(cloud, {*_CLOUD, "backends", "types", "projects"}, f"scenario {name}: cloud")
-    settings = {key: _same_type(cloud.get(key, default), default, f"scenario {name}: cloud.{key}") for key, default in _CLOUD.items()}
-    scenario = Scenario(
-        name=Path(name).stem if name.endswith(".toml") else name,
-        text=str(data.get("text", "")),
-        backends=tuple(_read(Backend, b, f"scenario {name}: cloud.backends") for b in _tables(cloud, "backends", name)),
-        types=tuple(_read(VolumeType, t, f"scenario {name}: cloud.types") for t in _tables(cloud, "types", name)),
-        projects=tuple(_read(Project, p, f"scenario {name}: cloud.projects") for p in _tables(cloud, "projects", name)),
-        requests=tuple(_read(Ask, r, f"scenario {name}: requests") for r in _tables(data, "requests", name)),
-        **settings,
-    )
-    _check(scenario, f"scenario {name}")
-    return scenario
-
-
-def _tables(data: dict, key: str, name: str) -> list[dict]:
-    found = data.get(key)
-    if not isinstance(found, list) or not found or not all(isinstance(item, dict) for item in found):
-        raise UsageError(f"scenario {name}: {key} must be one or more [[tables]]")
-    return found
-
-
-def _refuse_unknown(data: dict, known: set[str], where: str) -> None:
-    for key in data:
-        if key not in known:
-            raise UsageError(f"{where}: unknown key '{key}'; there are {', '.join(sorted(known))}")
-
-
-def _same_type(value: Any, default: Any, where: str) -> Any:
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) is not type(default):
-        raise UsageError(f"{where} must be of type {type(default).__name__}, not {type(value).__name__}")
-    return value
-
-
-_TYPES = {
-    "str": (str,),
-    "int": (int,),
-    "bool": (bool,),
-    "float": (int, float),
-    "float | None": (int, float),
-    "dict[str, str]": (dict,),
-    "tuple[str, ...]": (list, tuple),
-    "tuple[int, ...]": (list, tuple),
-}
-
-
-def _read(kind: type, data: dict, where: str) -> Any:
-    known = {f.name: f for f in fields(kind)}
-    _refuse_unknown(data, set(known), where)
-    values = {}
-    for key, value in data.items():
-        expected = _TYPES[str(known[key].type)]
-        if isinstance(value, bool) != (expected == (bool,)) or not isinstance(value, expected):
-            raise UsageError(f"{where}.{key} must be {' or '.join(t.__name__ for t in expected)}, not {type(value).__name__}")
-        if "int" in str(known[key].type) and isinstance(value, (list, tuple)) and not all(isinstance(v, int) for v in value):
-            raise UsageError(f"{where}.{key} must be a list of whole numbers")
-        if str(known[key].type) == "float | None":
-            number = float(value)
-            value = None if number < 0 else number
-        values[key] = tuple(value) if isinstance(value, list) else value
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise UsageError(f"{where}: {str(error).rpartition('() ')[2]}") from None
-
-
-def _reached(scenario: Scenario, ask: Ask) -> list[Backend]:
-    """The backends that volumes of this kind may come to lie on."""
-    kinds = [scenario.type(name or scenario.default_type) for name in ask.types]
-    return [b for b in scenario.backends if any(kind is None or kind.backend in (None, b.name) for kind in kinds)]
-
-
-def _check(scenario: Scenario, where: str) -> None:
-    if not scenario.poll_s == 0 and not 0.1 <= scenario.poll_s <= 3600:
-        raise UsageError(f"{where}: cloud.poll_s must be 0, or from 0.1 to 3600")
-    if scenario.api_workers < 1 or scenario.max_attempts < 1 or scenario.background_s < 0:
-        raise UsageError(f"{where}: cloud.api_workers and cloud.max_attempts must be 1 or more, cloud.background_s 0 or more")
-    for backend in scenario.backends:
-        if backend.driver not in ("lvm", "fake") or backend.slots < 1:
-            raise UsageError(f"{where}: backend {backend.name}: driver must be lvm or fake, slots 1 or more")
-    for kind in scenario.types:
-        if set(kind.specs) - {"volume_backend_name"}:
-            raise UsageError(f"{where}: type {kind.name}: specs may hold volume_backend_name only")
-    for ask in scenario.requests:
-        if any("\n" in name for name in ask.names):
-            raise UsageError(f"{where}: requests.names must be of one line each")
-    types, projects = {t.name for t in scenario.types}, {p.name for p in scenario.projects}
-    if scenario.default_type not in types:
-        raise UsageError(f"{where}: cloud.default_type '{scenario.default_type}' is none of {', '.join(sorted(types))}")
-    if sum(ask.weight for ask in scenario.requests) <= 0 or any(ask.weight < 0 for ask in scenario.requests):
-        raise UsageError(f"{where}: requests.weight must be 0 or more, and more than 0 in sum")
-    for ask in scenario.requests:
-        if ask.fault and not ask.trouble:
-            raise UsageError(f"{where}: requests.fault '{ask.fault}' is none of {', '.join(FAULTS)}")
-        if ask.trouble and ask.trouble.deviations and not scenario.background_s:
-            raise UsageError(f"{where}: fault {ask.fault} needs cloud.background_s: only logs that go on prove that nothing more came")
-        if ask.source and ask.source not in SOURCES:
-            raise UsageError(f"{where}: requests.source '{ask.source}' is none of {', '.join(SOURCES)}")
-        made_from = ask.source or (ask.trouble.source if ask.trouble else "")
-        if made_from in ("volume", "snapshot") and not ask.fault and any(b.driver == "lvm" for b in _reached(scenario, ask)):
-            raise UsageError(f"{where}: requests.source '{made_from}' is simulated for backends of driver fake only")
-        if ask.fault == "device-missing" and any(b.driver != "lvm" for b in _reached(scenario, ask)):
-            raise UsageError(f"{where}: fault device-missing is simulated for backends of driver lvm only")
-        for name in ask.types:
-            if name and name not in types:
-                raise UsageError(f"{where}: requests.types '{name}' is none of {', '.join(sorted(types))}")
-        for name in ask.projects:
-            if name not in projects:
-                raise UsageError(f"{where}: requests.projects '{name}' is none of {', '.join(sorted(projects))}")
-        if not ask.sizes or not ask.types:
-            raise UsageError(f"{where}: requests.sizes and requests.types must not be empty")
-        missing = (
-            [key for key in ask.trouble.needs if (key == "volume_type" and ask.types == ("",)) or (key == "size" and ask.sizes == (1,))] if ask.trouble else []
-        )
-        if missing:
-            raise UsageError(f"{where}: fault {ask.fault} needs requests.{'types' if missing[0] == 'volume_type' else 'sizes'}")
+    def zones(self) -> tuple[str, ...]:
+        """The availability zones of the cloud: those of its backends."""
+        return tuple(dict.fromkeys(b.zone or self.zone for b in self.backends))

@@ -175,7 +175,7 @@ def _fail_by_quota(c: Composer, ending: str) -> None:
             "QuotaReserveTask",
             project_id=Field("%(project_id)s"),
             resource="volume",
-            count=Field("%(consumed)s"),
+            count=Field("%(used_volumes)s"),
             resources="volumes",
             summary=over + "['volumes']",
         )
@@ -189,9 +189,13 @@ def _fail_by_zone(c: Composer) -> None:
     _revert(c)
 
 
-def compose_get(stage: Stage, said: str, first: bool) -> Script:
-    """What a GET writes: that of all volumes (``said`` is the row `volume-get-all`) or of one (`volume-shown`). ``first``: the worker's first request."""
+def compose_get(stage: Stage, said: str, method: str, first: bool) -> Script:
+    """What a GET writes that the controller's ``method`` answers: of all volumes (``said`` is the row `volume-get-all`) or of one (`volume-shown`).
+
+    ``first``: the worker's first request.
+    """
     c = Composer(stage, API)
+    c.payloads["method"] = c.payloads["method"].replace("create", method)
     arrived = c.say("request-id-filter", None, anonymous=True, mark="received_at")
     c.say("request-received", "authenticate" if arrived else None, method="GET", url=Field("%(url)s"), mark=None if arrived else "received_at")
     c.say("request-body-empty")

@@ -9,7 +9,7 @@ from .script import Composer, Field, Stage
 
 QCOW2, RAW = "image", "image-raw"  # sources: an image that is compressed, one that is not
 _FOLDER = "/opt/stack/data/cinder/conversion/"
-_FETCHED = _FOLDER + "image_fetch_%(image_id)s_%(scratch)s%(node)s@%(backend)s"
+_FETCHED = _FOLDER + "image_fetch_%(image_id)s_%(scratch)s%(service)s"
 _HEAD = _FOLDER + "image_download_%(image_id)s_%(scratch)s"
 _ROOT = "sudo cinder-rootwrap /etc/cinder/rootwrap.conf "
 _DEVICE = "/dev/mapper/%(device)s"

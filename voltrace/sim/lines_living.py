@@ -19,8 +19,8 @@ _OPTIONS = {
     "periodic_interval": "60",
     "report_interval": "120",
     "rpc_response_timeout": "120",
-    "scheduler_default_filters": "['AvailabilityZoneFilter', 'CapacityFilter', 'CapabilitiesFilter']",
-    "scheduler_default_weighers": "['CapacityWeigher']",
+    "scheduler_default_filters": "%(filters)s",
+    "scheduler_default_weighers": "%(weighers)s",
     "scheduler_driver": "cinder.scheduler.filter_scheduler.FilterScheduler",
     "scheduler_max_attempts": "%(max_attempts)s",
     "service_down_time": "720",
@@ -107,14 +107,15 @@ def compose_report(stage: Stage, driver: str, reports: bool, counts: bool) -> Sc
     return c.build()
 
 
-def compose_update(stage: Stage, changed: bool) -> Script:
-    """What a backend's report writes in the scheduler, which tells the world of the capacity if that has ``changed`` since the last."""
+def compose_update(stage: Stage, published: bool, thick: int) -> Script:
+    """What a backend's report writes in the scheduler. If the room is to be ``published``, each of the ``thick`` pools is found to be no thin one."""
     c = Composer(stage, SCHEDULER)
     if not c.say("service-update-received", None, service="volume", cluster="", service_host=Field("%(service)s"), capabilities=Field("%(report)s")):
         c.say("service-update-received-plain", None, service="volume", service_host=Field("%(service)s"), capabilities=Field("%(report)s"))
-    if changed:
-        c.say("oversubscription-no-thin")
-        c.say("oversubscription-no-thin-sched-utils")
+    if published:
+        for _ in range(thick):
+            c.say("oversubscription-no-thin")
+            c.say("oversubscription-no-thin-sched-utils")
         c.say("capacity-published", capacities=Field("%(published)s"))
     return c.build()
 

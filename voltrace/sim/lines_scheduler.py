@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import NamedTuple
+
 from ..lifecycle import RUNNING, SCHEDULER, SUCCESS
+from .filters import (
+    BAD_RATIO,
+    ENDLESS,
+    FULL,
+    FULL_THIN,
+    LACKING,
+    MISMATCH,
+    NO_ROOM_AT_ALL,
+    OVERSUBSCRIBED,
+    PASSES,
+    RETRIES_OFF,
+    ROOMY,
+    ROOMY_THIN,
+    TRIED,
+)
 from .script import Composer, Field, Script, Stage
 
-FILTERS = ("AvailabilityZoneFilter", "CapacityFilter", "CapabilitiesFilter")
 DATABASE_MODE = (
     "STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,TRADITIONAL,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION"
 )
 NO_WEIGHED = "No valid backend was found. No weighed backends available"
-# How a backend fares: not listed any more (its service just found down or disabled), too little room, wrong capabilities, or fit.
-GONE, DOWN, GOES, TOO_SMALL, MISMATCH, FIT = "gone", "down", "goes", "too-small", "mismatch", "fit"
+# Whether the scheduler lists a backend: not any more, its service was just found down or disabled, or yes.
+GONE, DOWN, GOES, LISTED = "gone", "down", "goes", "listed"
 
 
 def say_database_mode(c: Composer, pause: str = "line", anonymous: bool = False) -> bool:
@@ -42,50 +59,73 @@ def compose_receipt(stage: Stage, run: int, exceeded: bool, retries: bool) -> Sc
     return c.build()
 
 
-def compose_choice(stage: Stage, run: int, zero: Script, fates: tuple[tuple[str, bool, bool], ...], chosen: int) -> Script:
-    """The second stretch, after ``zero``. ``fates``: of each backend how it fares, whether its stats are taken over, whether its capacity is finite.
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """What is the same for every choice of a site: the numbers of each backend's pools, which pools are thin, and the weighers."""
 
-    ``chosen`` is the chosen backend's number, -1 if none is fit. Fields of backend n end in ``_n``.
+    homes: tuple[tuple[int, ...], ...]
+    thin: tuple[bool, ...]
+    weighers: tuple[str, ...]
+
+
+class Choice(NamedTuple):
+    """What a choice is made of, as far as its lines differ: a script is compiled for each that occurs.
+
+    ``states``: of each backend, whether it is listed. ``fresh``: of each pool, whether its report is taken over. ``rounds``: of each filter, the
+    pools that it was asked about and its verdicts. ``thick``: the volume is to be thick wherever it is made. ``chosen`` is the chosen pool's
+    number, -1 if none is.
     """
+
+    layout: Layout
+    states: tuple[str, ...]
+    fresh: tuple[bool, ...]
+    rounds: tuple[tuple[str, tuple[int, ...], tuple[str, ...]], ...]
+    thick: bool
+    chosen: int
+
+
+def compose_choice(stage: Stage, run: int, zero: Script, choice: Choice) -> Script:
+    """The second stretch, after ``zero``: what the filters and weighers say, and the cast. Fields of pool n end in ``_n``."""
     c = Composer(stage, SCHEDULER, run, after=zero)
     pause = "capabilities"
-    for n, (fate, _, _) in enumerate(fates):
-        if fate == DOWN:
+    firsts = [(numbers[0], state) for numbers, state in zip(choice.layout.homes, choice.states)]
+    for n, state in firsts:
+        if state == DOWN:
             pause = "capabilities" if not c.say("service-down", pause, service_host=Field(f"%(service_{n})s")) else "line"
-    for n, (fate, _, _) in enumerate(fates):
-        if fate in (DOWN, GOES):
+    for n, state in firsts:
+        if state in (DOWN, GOES):
             pause = "capabilities" if not c.say("backend-inactive", pause, backend=Field(f"%(service_{n})s")) else "line"
-    listed = [n for n, (fate, _, _) in enumerate(fates) if fate not in (GONE, DOWN, GOES)]
+    listed = [n for numbers, state in zip(choice.layout.homes, choice.states) if state == LISTED for n in numbers]
     for n in listed:
         c.say("capabilities-updated", pause, backend=Field(f"%(host_{n})s"), capabilities=Field(f"%(stats_{n})s"))
         pause = "line"
-        if fates[n][1]:
+        if choice.fresh[n] and not choice.layout.thin[n]:
             c.say("oversubscription-no-thin")
             c.say("oversubscription-no-thin-sched-utils")
     c.say("backends-left-at-start", pause, count=len(listed))
-    c.say("filter-returned", filter=FILTERS[0], count=len(listed))
-    for n in listed:
-        _check_capacity(c, n, *fates[n])
-    roomy = [n for n in listed if fates[n][0] != TOO_SMALL]
-    c.say("filter-returned", filter=FILTERS[1], count=len(roomy))
-    for n in roomy:
-        if fates[n][0] == MISMATCH:
-            c.say("extra-spec-mismatch", key=Field("%(spec_key)s"), required=Field("%(spec_value)s"), capability=Field(f"%(capability_{n})s"))
-            c.say("extra-specs-failed", grouping="host", backend=Field(f"%(host_{n})s"), capabilities=Field(f"%(capabilities_{n})s"))
-    fit = [n for n in roomy if fates[n][0] == FIT]
-    c.say("filter-returned", filter=FILTERS[2], count=len(fit))
-    if chosen < 0:
-        _report_none(c, listed, roomy, fit)
+    results = []
+    for name, asked, verdicts in choice.rounds:
+        for n, verdict in zip(asked, verdicts):
+            _SAY[name](c, n, verdict, choice)
+        results.append((name, [n for n, verdict in zip(asked, verdicts) if verdict in PASSES]))
+        c.say("filter-returned", filter=name, count=len(results[-1][1]))
+    fit = results[-1][1]
+    if not fit:
+        _report_none(c, listed, results)
         return c.build()
     c.say("backends-filtered", backends=Field(f"[{', '.join(f'host {_quoted(n)}:%(capabilities_{n})s' for n in fit)}]"))
-    c.say("weigher-returned", weigher="CapacityWeigher", max_weight=Field("%(weight_max)s"), min_weight=Field("%(weight_min)s"))
+    for k, weigher in enumerate(choice.layout.weighers):
+        c.say("weigher-returned", weigher=weigher, max_weight=Field(f"%(weight_max_{k})s"), min_weight=Field(f"%(weight_min_{k})s"))
     c.say("backends-weighed", backends=Field("%(weighed)s"))
-    c.say("backend-chosen", backend=Field(f"%(host_{chosen})s"))
+    if choice.chosen < 0:  # where its source is, there is no room
+        _give_up_weighed(c)
+        return c.build()
+    c.say("backend-chosen", backend=Field(f"%(host_{choice.chosen})s"))
     c.say(
         "capacity-consumed",
         size_gb=Field("%(size)s"),
         grouping="host",
-        backend=Field(f"%(host_{chosen})s"),
+        backend=Field(f"%(host_{choice.chosen})s"),
         capabilities=Field("%(taken)s"),
         mark="scheduled_at",
     )
@@ -98,22 +138,72 @@ def _quoted(n: int) -> str:
     return f"'%(host_{n})s'"
 
 
-def _check_capacity(c: Composer, n: int, fate: str, _fresh: bool, finite: bool) -> None:
-    backend = Field(f"%(host_{n})s")
-    c.say("capacity-check", grouping="host", backend=backend, size_gb=Field("%(size)s"), volume_id=Field("%(volume_id)s"))
-    if finite:
-        c.say("storage-capacity-factors", factors=Field(f"%(factors_{n})s"))
-        key = "free-space-too-small" if fate == TOO_SMALL else "space-information"
-        c.say(key, grouping="host", backend=backend, size_gb=Field("%(size)s"), available_gb=Field(f"%(free_{n})s"))
+def _say_zone(c: Composer, n: int, verdict: str, choice: Choice) -> None:
+    """AvailabilityZoneFilter tells nothing of its reasons."""
 
 
-def _report_none(c: Composer, listed: list[int], roomy: list[int], fit: list[int]) -> None:
+def _say_capacity(c: Composer, n: int, verdict: str, choice: Choice) -> None:
+    where = {"grouping": "host", "backend": Field(f"%(host_{n})s")}
+    room = {**where, "size_gb": Field("%(size)s"), "available_gb": Field(f"%(available_{n})s")}
+    c.say("capacity-check", size_gb=Field("%(size)s"), volume_id=Field("%(volume_id)s"), **where)
+    if verdict == ENDLESS:
+        return
+    if verdict == NO_ROOM_AT_ALL:
+        c.say("total-capacity-too-small", total_gb=Field(f"%(total_gb_{n})s"), **where)
+        return
+    c.say("storage-capacity-factors", factors=Field(f"%(factors_{n})s"))
+    if choice.layout.thin[n] and not choice.thick and verdict != BAD_RATIO:
+        c.say("provisioning-check", size_gb=Field("%(size)s"), capabilities=Field(f"%(capabilities_{n})s"), **where)
+    if verdict == FULL:
+        c.say("free-space-too-small", **room)
+    elif verdict == ROOMY:
+        c.say("space-information", **room)
+    elif verdict == ROOMY_THIN:
+        c.say("space-information-thin", **room)
+    elif verdict == FULL_THIN:
+        c.say("virtual-space-too-small", **room)
+    else:
+        key = "oversubscribed" if verdict == OVERSUBSCRIBED else "oversubscription-ratio-invalid"
+        c.say(key, provisioned_ratio=Field(f"%(oversubscription_{n})s"), allowed_ratio=Field(f"%(allowed_ratio_{n})s"), **where)
+
+
+def _say_capabilities(c: Composer, n: int, verdict: str, choice: Choice) -> None:
+    if verdict == MISMATCH:
+        required = {"key": Field(f"%(spec_key_{n})s"), "required": Field(f"%(spec_value_{n})s")}
+        c.say("extra-spec-mismatch", capability=Field(f"%(capability_{n})s"), **required)
+    elif verdict == LACKING:
+        c.say("capability-missing", capability=Field(f"%(lacking_{n})s"))
+    else:
+        return
+    c.say("extra-specs-failed", grouping="host", backend=Field(f"%(host_{n})s"), capabilities=Field(f"%(capabilities_{n})s"))
+
+
+def _say_attempts(c: Composer, n: int, verdict: str, choice: Choice) -> None:
+    if verdict == RETRIES_OFF:
+        c.say("rescheduling-disabled")
+        return
+    c.say("backend-tried-before", backend=Field(f"%(host_{n})s"), verdict="fails" if verdict == TRIED else "passes", backends=Field("%(tried_before)s"))
+
+
+_SAY = {
+    "AvailabilityZoneFilter": _say_zone,
+    "CapacityFilter": _say_capacity,
+    "CapabilitiesFilter": _say_capabilities,
+    "IgnoreAttemptedHostsFilter": _say_attempts,
+}
+
+
+def _report_none(c: Composer, listed: list[int], results: list[tuple[str, list[int]]]) -> None:
     prefix = c.stage.release.unicode
-    left = (listed, roomy, fit)
-    results = ", ".join(f"('{name}', [{', '.join(prefix + _quoted(n) for n in hosts)}])" for name, hosts in zip(FILTERS, left))
-    c.say("no-backend-left", volume_id=Field("%(volume_id)s"), results=Field(f"[{results}]"))
-    counts = ", ".join(f"{name}: (start: {len(before)}, end: {len(after)})" for name, before, after in zip(FILTERS, (listed, *left), left))
+    shown = ", ".join(f"('{name}', [{', '.join(prefix + _quoted(n) for n in left)}])" for name, left in results)
+    c.say("no-backend-left", volume_id=Field("%(volume_id)s"), results=Field(f"[{shown}]"))
+    before = (listed, *(left for _, left in results))
+    counts = ", ".join(f"{name}: (start: {len(start)}, end: {len(left)})" for start, (name, left) in zip(before, results))
     c.say("no-backend-left-summary", volume_id=Field("%(volume_id)s"), results=counts)
+    _give_up_weighed(c)
+
+
+def _give_up_weighed(c: Composer) -> None:
     c.say("no-weighed-backend", volume_type=Field("%(type_python)s"))
     _give_up(c, NO_WEIGHED)
 

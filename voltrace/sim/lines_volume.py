@@ -11,7 +11,7 @@ from .lines_scheduler import say_database_mode
 from .script import Composer, Field, Script, Stage
 
 _ROOTWRAP = "sudo cinder-rootwrap /etc/cinder/rootwrap.conf env LC_ALL=C "
-_LVCREATE = _ROOTWRAP + "lvcreate -n volume-%(volume_id)s stack-volumes-%(backend)s -L %(size)sg"
+_LVCREATE = _ROOTWRAP + "lvcreate %(lvcreate)s"
 VGS = _ROOTWRAP + "vgs --noheadings --unit=g -o name,size,free,lv_count,uuid --separator : --nosuffix stack-volumes-%(backend)s"
 _BEFORE_DRIVER = ("ExtractVolumeRefTask", "OnFailureRescheduleTask", "ExtractVolumeSpecTask", "NotifyVolumeActionTask")
 _RESULTS = {"ExtractVolumeRefTask": "%(volume)s", "ExtractVolumeSpecTask": "%(volume_spec)s"}
@@ -92,9 +92,13 @@ def lvs(stage: Stage) -> str:
     )
 
 
-def compose_start(stage: Stage, run: int, driver: str, failure: str | None, source: str) -> Script:
-    """From the receipt of the ``run``-th attempt to the moment when the driver begins its work (or raises ``failure``)."""
+def compose_start(stage: Stage, run: int, driver: str, failure: str | None, source: str, retries: bool) -> Script:
+    """From the receipt of the ``run``-th attempt to the moment when the driver begins its work (or raises ``failure``).
+
+    ``retries``: whether there may be further attempts.
+    """
     c = Composer(stage, VOLUME, run)
+    _choose_payloads(c, run, source, retries)
     c.say("reschedule-parameters", None, allow="True", retry=Field("%(retry)s"), mark="received_at")
     c.enter(None, RUNNING, "begin")
     for task in _BEFORE_DRIVER:
@@ -113,6 +117,21 @@ def compose_start(stage: Stage, run: int, driver: str, failure: str | None, sour
     if driver == "lvm" and (failure is None or FAILURES[failure].late):
         c.say("command-run", command=Field(_LVCREATE), mark="run_at")
     return c.build()
+
+
+def _choose_payloads(c: Composer, run: int, source: str, retries: bool) -> None:
+    """What the reprs of this attempt look like."""
+    payloads = c.payloads
+    if source != "blank":
+        for name in ("volume_spec", "volume_rest"):
+            payloads[name] = payloads[f"{name}_{CREATE_TYPES[source]}"]
+    if source in ("volume", "snapshot"):  # the source is locked meanwhile
+        payloads["run_flow_line"] = payloads["run_flow_line_locked"]
+    if not retries:
+        payloads["retry"] = "None"
+        payloads["filter_properties"] = payloads["filter_properties_alone"]
+    elif run > 1:
+        payloads["filter_properties"] = payloads["filter_properties_again"]
 
 
 _IMAGE = {"volume_id": Field("%(volume_id)s"), "image_id": Field("%(image_id)s"), "location": Field("%(image_location)s")}
@@ -173,6 +192,7 @@ def compose_failure(stage: Stage, run: int, driver: str, failure: str, begun: Sc
     if not frames:
         raise UsageError(f"no traceback of {failure} is known of release {release.name}")
     if kind.late:
+        c.payloads["volume"] = c.payloads["volume"].replace("status='creating'", "status='downloading'")
         _return_from_driver(c, driver)
         c.say_either("image-download-started", "image-download-started-utils", **_IMAGE)
         if failure == "device-missing":

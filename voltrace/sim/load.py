@@ -10,6 +10,7 @@ from random import Random
 from ..errors import UsageError
 from .cloud import Ask, Scenario
 from .faults import SOURCES, Fault
+from .ids import Ids
 
 _BLOCK = 100
 
@@ -42,7 +43,7 @@ def apportion(asks: tuple[Ask, ...], size: int) -> list[int]:
     return counts
 
 
-def wishes(scenario: Scenario, requests: int, rng: Random, ids: Random) -> Iterator[Wish]:
+def wishes(scenario: Scenario, requests: int, rng: Random, ids: Ids) -> Iterator[Wish]:
     """The requests of a run, in the order in which they are sent: shuffled blocks that hold every kind in its share."""
     kinds: list[int] = []
     for number in range(1, requests + 1):
@@ -53,7 +54,7 @@ def wishes(scenario: Scenario, requests: int, rng: Random, ids: Random) -> Itera
         yield _wish(scenario, scenario.requests[kinds.pop()], number, rng, ids)
 
 
-def _wish(scenario: Scenario, ask: Ask, number: int, rng: Random, ids: Random) -> Wish:
+def _wish(scenario: Scenario, ask: Ask, number: int, rng: Random, ids: Ids) -> Wish:
     project = scenario.project(rng.choice(ask.projects or tuple(p.name for p in scenario.projects[:1])))
     fault = ask.trouble
     name = rng.choice(ask.names) if ask.names else f"vol-{number:04d}"
@@ -66,23 +67,13 @@ def _wish(scenario: Scenario, ask: Ask, number: int, rng: Random, ids: Random) -
     if ask.zone:
         volume["availability_zone"] = ask.zone
     source = ask.source or (fault.source if fault else "")
-    source_id = uuids(ids, 1)[0] if source else ""
+    source_id = ids.one() if source else ""
     if source:
         volume[SOURCES[source]] = source_id
     if fault:
         volume |= fault.asks
-    global_id = f"req-{uuids(ids, 1)[0]}" if ask.global_id and rng.random() < ask.global_id else None
+    global_id = f"req-{ids.one()}" if ask.global_id and rng.random() < ask.global_id else None
     return Wish(number, project.name, project.user, volume, fault, global_id, source or "blank", source_id)
-
-
-def uuids(ids: Random, count: int) -> list[str]:
-    """That many random uuids of version 4."""
-    text = f"{ids.getrandbits(128 * count):0{32 * count}x}"
-    out = []
-    for i in range(0, 32 * count, 32):
-        variant = "89ab"[int(text[i + 16], 16) & 3]
-        out.append(f"{text[i : i + 8]}-{text[i + 8 : i + 12]}-4{text[i + 13 : i + 16]}-{variant}{text[i + 17 : i + 20]}-{text[i + 20 : i + 32]}")
-    return out
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,6 @@ def poll(site: Site, request: Request) -> Generator:
     final = False
     while not final and env.now < give_up:
         yield env.timeout(pause)
-        worker = site.idle.items.pop(0) if site.idle.items else (yield site.idle.get())
+        worker = site.idle.take() or (yield site.idle.wait())
         final = story.outcome.final_status in ("available", "error") and env.now >= story.end
         yield from answer_get(site, worker, request.wish.project, what, "volume-shown", "show", _ANSWER_BYTES)

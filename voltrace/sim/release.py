@@ -48,6 +48,10 @@ class Release:
             return self.unicode + (ascii(value) if self.unicode else repr(value))
         return repr(value)
 
+    def texts(self, values: tuple[str, ...]) -> str:
+        """The repr of a list of texts."""
+        return f"[{', '.join(map(self.python, values))}]"
+
     def body(self, volume: dict) -> str:
         """The repr of a parsed request body ``{"volume": volume}``."""
         items = {self.python(k): self.python(v) for k, v in volume.items()}

@@ -17,10 +17,11 @@ _DOWN_US = (15_000_000, 45_000_000)  # shorter than the time after which the sch
 
 def kill(site: Site) -> None:
     """Kills every process of the volume service as soon as the lines that they have begun are written; systemd starts them again."""
-    if site.stopped is None:
-        site.stopped = site.env.event()
-        for process in site.volumes:
+    if not site.stopped:
+        site.stopped = True
+        for process, pool in zip(site.volumes, site.pools):
             process.dying = True
+            site.broker.close(pool.topic)
         site.env.process(_restart(site))
 
 
@@ -34,15 +35,15 @@ def _restart(site: Site) -> Generator:
     site.volumes = site.start_volumes()
     last = env.now
     for n, (process, before) in enumerate(zip(site.volumes, old)):
-        backend = site.pools[n].backend
+        backend = site.scenario.backends[n]
         left = {f"left_{i}": request.story.volume_id for i, request in enumerate(before.active)}
         values = site.anonymous_values(None, left, {"backend": backend.name, "service_id": n + 2})
-        last = max(last, *site.play(process, site.stage.script(compose_volume_start, backend.driver, len(left)), values))
+        last = max(last, site.play(process, site.stage.script(compose_volume_start, backend.driver, len(left)), values).last)
         before.active = []
     yield env.timeout(last - env.now + 1)
-    stopped, site.stopped = site.stopped, None
-    if stopped is not None:
-        stopped.succeed()
+    site.stopped = False
+    for pool in site.pools:
+        site.broker.reopen(pool.topic)
 
 
 def _strand(site: Site, request: Request) -> None:

@@ -14,13 +14,17 @@ from pathlib import Path
 from random import Random
 from typing import BinaryIO
 
+from ..collector import without_collector
 from ..errors import UsageError
 from ..formats import FORMATS, PACKINGS, SERVICE_FILES, Format, Packing
 from ..messages import catalogue
 from ..profile import Profile, default_profile
-from .cloud import Scenario, load_scenario
+from .cloud import Scenario
+from .ids import Ids
 from .load import Arrivals, read_arrivals, wishes
+from .play import Plays, Prefix
 from .release import Release, load_release
+from .scenario_file import load_scenario
 from .script import Stage
 from .services import open_services, run_load
 from .site import Site
@@ -86,8 +90,8 @@ def read_start(text: str) -> int:
         raise UsageError(f"start '{text}' must be an ISO 8601 instant such as 2026-01-05T09:00:00Z") from None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     since = at - datetime(1970, 1, 1, tzinfo=UTC)
-    if not 0 <= since.days < 365 * 200:
-        raise UsageError(f"start '{text}' must lie between 1970 and 2169")
+    if not 1 <= since.days < 365 * 200:  # an instant has at least six digits
+        raise UsageError(f"start '{text}' must lie between 1970-01-02 and 2169")
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
@@ -98,19 +102,24 @@ def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, 
     stage = Stage(plan.release, catalogue(), plan.format, plan.colour, plan.debug, plan.profile, plan.scenario.lines_of_libraries, plan.scenario.access_lines)
     merger, truths = Merger(merged, services, plan.packing.pack if plan.packing else None), TruthWriter(truth)
     env = simpy.Environment(initial_time=plan.start)
-    site = Site(env, plan.scenario, stage, merger, truths, plan.seed)
-    open_services(site)
     progress = _Progress(plan.requests)
 
-    def tick(now: int, sent: int) -> None:
-        merger.flush(now)
-        truths.flush(now)
-        progress.show(sent)
+    plays = Plays(Prefix(plan.format), merger)
 
-    load = wishes(plan.scenario, plan.requests, Random(f"{plan.seed}/load"), Random(f"{plan.seed}/global-ids"))
-    run_load(site, load, plan.arrivals, Random(f"{plan.seed}/arrivals"), tick)
-    merger.flush(None)
-    truths.flush(None)
+    def tick() -> None:
+        plays.write()
+        merger.flush(env.now)
+        truths.flush(env.now)
+        progress.show(site.sent)
+
+    site = Site(env, plan.scenario, stage, plays, truths, plan.seed, tick)
+    open_services(site)
+    load = wishes(plan.scenario, plan.requests, Random(f"{plan.seed}/load"), Ids(f"{plan.seed}/global-ids"))
+    with without_collector():
+        run_load(site, load, plan.arrivals, Random(f"{plan.seed}/arrivals"))
+        plays.write()
+        merger.flush(None)
+        truths.flush(None)
     progress.clear()
     return merger
 

@@ -1,105 +1,32 @@
 """Scripts: what one service writes in one stretch of a request, compiled once from catalogue rows and played many times.
 
-A script is a list of lines; each has the pause before it (a figure of the profile) and a %-template of its text. Fields
-that differ from request to request stay placeholders (`Field`); everything else is filled in when the script is compiled.
+A script is a list of records; each has the pause before it (a figure of the profile) and a template of its text. Fields
+that differ from request to request stay open (`Field`); everything else is filled in when the script is compiled.
 """
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from random import Random
+
+import numpy as np
 
 from ..formats import COLOURS, Format, write_body, write_context, write_traceback
 from ..lifecycle import FAILURE, PENDING, REVERTED, REVERTING, RUNNING, SUCCESS, VOLUME_CREATE, Flow, Step, level_of
 from ..messages import Catalogue
 from ..profile import Profile
 from .release import Release
+from .template import PREFIX, Field, Records, bind, compile_records
 
 TABLE_SIZE = 1024  # a power of two: a random number's low bits pick a value
-_AT_ONCE = [0] * TABLE_SIZE
-_CONVERSION = re.compile(r"%\((\w+)\)([-+ #0]*[\d.]*[sdrfi])")
-_BARE = re.compile(r"%\((\w+)\)s")
-
-
-class Field(str):
-    """A piece of a template that is filled in when the script is played: text with ``%(name)s`` in it."""
-
-    __slots__ = ()
-
-
-def bind(wording: str, fields: dict) -> str:
-    """A wording with these fields filled in, as a template: a `Field` stays open, a plain value is written out now."""
-
-    def fill(match: re.Match[str]) -> str:
-        value, conversion = fields[match[1]], match[2]
-        if not isinstance(value, Field):
-            return ("%" + conversion) % (value,) if "%" not in str(value) else (("%" + conversion) % (value,)).replace("%", "%%")
-        if conversion == "s":
-            return value
-        bare = _BARE.fullmatch(value)
-        if not bare:
-            raise ValueError(f"{value!r} cannot be written with %{conversion}")
-        return f"%({bare[1]}){conversion}"
-
-    return _CONVERSION.sub(fill, wording)
-
-
-class Values(dict):
-    """What a script is played with: a request's fields. A field that is not there is made of the release's payloads."""
-
-    __slots__ = ("payloads",)
-
-    def __init__(self, payloads: dict[str, str], *fields: dict) -> None:
-        for some in fields:
-            self.update(some)
-        self.payloads = payloads
-
-    def __missing__(self, name: str) -> str:
-        payload = self.payloads.get(name)
-        text = self[name] = DERIVED[name](self) if payload is None else payload % self
-        return text
-
-
-def utc(at: int) -> str:
-    """``2026-11-22T13:14:31`` of an instant."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at // 1_000_000))
-
-
-def python_datetime(at: int) -> str:
-    """The repr of a naive datetime."""
-    parts = time.gmtime(at // 1_000_000)
-    micros = f", {at % 1_000_000}" if at % 1_000_000 else ""
-    return f"datetime.datetime({parts.tm_year}, {parts.tm_mon}, {parts.tm_mday}, {parts.tm_hour}, {parts.tm_min}, {parts.tm_sec}{micros})"
-
-
-def python_timestamp(at: int) -> str:
-    """The str of a naive datetime: ``2026-11-22 13:14:31.691264``."""
-    return f"{utc(at).replace('T', ' ')}.{at % 1_000_000:06d}"
-
-
-DERIVED: dict[str, Callable[[Values], str]] = {
-    "created_z": lambda v: utc(v["created_at"]) + "Z",
-    "created_iso": lambda v: utc(v["created_at"]) + ".000000",
-    "scheduled_before_iso": lambda v: utc(v["scheduled_before"]) + ".000000",
-    "scheduled_z": lambda v: utc(v["scheduled_at"]) + "Z",
-    "cleared_at": lambda v: python_datetime(v["reschedule_at"]),
-    "consumed": lambda v: python_timestamp(v["scheduled_at"]),
-    "elapsed": lambda v: f"{(v['returned_at'] - v['run_at']) / 1e6:.3f}",
-    **{f"elapsed_{n}": lambda v, n=n: f"{(v[f'returned_at_{n}'] - v[f'run_at_{n}']) / 1e6:.3f}" for n in range(30)},  # type: ignore[misc]
-    "scratch": lambda v: v["volume_id"][:8],
-    "device": lambda v: f"stack-volumes-{v['backend']}".replace("-", "--") + "-" + f"volume-{v['volume_id']}".replace("-", "--"),
-    "type_asked": lambda v: v["type_object"],
-    "until": lambda v: python_timestamp(v["zones_at"] + 3_600_000_000),
-    "access_date": lambda v: time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(v["received_at"] // 1_000_000)),
-    "milliseconds": lambda v: str((v["answered_at"] - v["received_at"]) // 1000),
-}
+_BLOCK = 64  # at most so many plays' times are drawn together
+_AT_ONCE = np.zeros(TABLE_SIZE, np.int64)
 
 
 @dataclass(slots=True)
 class Stage:
-    """Everything that lines depend on and that is the same for a whole run."""
+    """Everything that lines depend on and that is the same for a whole run. ``payloads`` are the release's reprs, atoms' among them."""
 
     release: Release
     rows: Catalogue
@@ -109,10 +36,15 @@ class Stage:
     profile: Profile
     lines_of_libraries: bool
     access_lines: bool
-    tables: dict[str, list[int]] = field(default_factory=dict)
+    payloads: dict[str, str] = field(default_factory=dict)
+    tables: dict[str, np.ndarray] = field(default_factory=dict)
     scripts: dict[tuple, Script] = field(default_factory=dict)
+    layouts: dict[tuple, int] = field(default_factory=dict)
 
-    def table(self, figure: str) -> list[int]:
+    def __post_init__(self) -> None:
+        self.payloads = {**self.release.payloads, **{f"atom_{name}": text for name, text in self.release.atoms.items()}}
+
+    def table(self, figure: str) -> np.ndarray:
         """Equally likely values (µs) of a figure, `TABLE_SIZE` of them."""
         table = self.tables.get(figure)
         if table is None:
@@ -126,25 +58,41 @@ class Stage:
         if found is None:
             found = self.scripts[key] = make(self, *variant)
             found.serial = len(self.scripts)
+            found.layout = self.layouts.setdefault((len(found.pauses), found.steps, found.marks), found.serial)
         return found
 
 
 @dataclass(slots=True, eq=False)
 class Script:
-    """Lines of one service: the pauses before them (a table of equally likely µs each) and their templates (None: not written).
+    """Records of one service: the pauses before them (a table of equally likely µs each), and those that are written, compiled.
 
-    ``steps`` are the lifecycle's steps with the line that tells each; ``marks`` name lines whose instants are fields too.
-    ``own`` are the first and last line that carry the request id. ``states`` is where the flow's tasks stand at the end.
+    ``steps`` are the lifecycle's steps with the record that tells each; ``marks`` name records whose instants are fields too.
+    ``own`` are the first and last record that carry the request id. ``states`` is where the flow's tasks stand at the end.
+    Scripts of one ``layout`` have the same steps and marks at the same places. ``written`` are the numbers of the records that the level lets pass (None: all).
     """
 
     service: str
-    pauses: list[list[int]]
-    texts: list[str | None]
+    pauses: list[np.ndarray]
+    records: Records
+    written: tuple[int, ...] | None
     steps: tuple[tuple[int, Step], ...]
     marks: tuple[tuple[str, int], ...]
     own: tuple[int, int]
     states: dict[str | None, str]
+    payloads: dict[str, str]
     serial: int = 0
+    layout: int = 0
+    block: int = 1
+    drawn: list[list[int]] = field(default_factory=list)
+
+    def draw(self, times: Random) -> list[int]:
+        """The lapse (µs) from the beginning to each record of a play."""
+        if not self.drawn:
+            # A block of plays at a time: numpy draws many as fast as Python draws one.
+            size, self.block = len(self.pauses), min(_BLOCK, 4 * self.block)
+            chances = np.frombuffer(times.randbytes(2 * self.block * size), "<u2").reshape(size, self.block) % TABLE_SIZE
+            self.drawn = np.column_stack([table[picked] for table, picked in zip(self.pauses, chances)]).cumsum(axis=1).tolist()
+        return self.drawn.pop()
 
 
 class Composer:
@@ -155,8 +103,9 @@ class Composer:
         self.flow: Flow = VOLUME_CREATE.flow_of(service)
         begun: dict[str | None, str] = dict.fromkeys((None, *(t.name for t in self.flow.tasks)), PENDING)
         self.states = dict(after.states) if after else begun
+        self.payloads = dict(after.payloads if after else stage.payloads)
         self.journal = stage.format.layout == "devstack"
-        self.pauses: list[list[int]] = []
+        self.pauses: list[np.ndarray] = []
         self.texts: list[str | None] = []
         self.steps: list[tuple[int, Step]] = []
         self.marks: list[tuple[str, int]] = []
@@ -164,7 +113,19 @@ class Composer:
 
     def build(self) -> Script:
         own = (self.own[0], self.own[-1]) if self.own else (0, -1)
-        return Script(self.service, self.pauses, self.texts, tuple(self.steps), tuple(self.marks), own, self.states)
+        written = [n for n, text in enumerate(self.texts) if text is not None]
+        records = compile_records([text for text in self.texts if text is not None], self.payloads)
+        return Script(
+            self.service,
+            self.pauses,
+            records,
+            None if len(written) == len(self.texts) else tuple(written),
+            tuple(self.steps),
+            tuple(self.marks),
+            own,
+            self.states,
+            self.payloads,
+        )
 
     def has(self, key: str) -> bool:
         """Whether the release writes lines of this row."""
@@ -218,9 +179,9 @@ class Composer:
         suffix = ("%(pid)s", row.function, stage.release.source(row.path), row.lines[stage.release.name]) if row.level == "DEBUG" else None
         body = write_body(layout, row.level, row.logger, self._context(colour, anonymous, alone), "\n".join((message, *more)), suffix, colour)
         lines = body.split("\n")
-        text = "%(prefix)s" + ("\n%(prefix)s".join(line for line in lines if line) if self.journal else "\n".join(lines))
+        text = PREFIX + (f"\n{PREFIX}".join(line for line in lines if line) if self.journal else "\n".join(lines))
         for line in trace:
-            text += "\n%(prefix)s" + write_traceback(layout, row.logger, line, colour)
+            text += f"\n{PREFIX}" + write_traceback(layout, row.logger, line, colour)
         self.texts.append(text)
 
     def _context(self, colour: str, anonymous: bool, alone: bool) -> str:
@@ -239,7 +200,7 @@ class Composer:
         """Lines past the log (stderr, the web server's own): in journals only."""
         if self.journal:
             self._pause(pause)
-            self.texts.append("\n".join("%(prefix)s" + line for line in lines))
+            self.texts.append("\n".join(PREFIX + line for line in lines))
 
     def stderr(self, after: str) -> None:
         """What libraries print behind the line or before the end of the task ``after``."""

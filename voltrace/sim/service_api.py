@@ -8,9 +8,9 @@ from ..lifecycle import API, FAILURE, SCHEDULER, SCHEDULER_TOPIC
 from ..verdict import Outcome
 from .lines_api import ACCEPTED, BREAKDOWNS, REFUSALS, compose_create
 from .lines_image import format_of, shows_image
-from .load import Wish, uuids
+from .load import Wish
+from .play import Play
 from .polling import poll
-from .script import Script, Values
 from .site import Process, Request, Site
 from .truth import Story
 
@@ -20,10 +20,14 @@ _CAUSES = {400: "invalid-input", 404: "not-found", 413: "over-quota"}
 _COUNTED = ("quota-gigabytes", "quota-volumes", *BREAKDOWNS, ACCEPTED)
 
 
+# Where the image service keeps an image, for services that may read it there themselves.
+_STORED = "[{'url': 'file:///opt/stack/data/glance/images/%s', 'metadata': {'store': 'fs'}}]"
+
+
 def arrive(site: Site, wish: Wish) -> Request:
     """A request as it comes to the web server's door."""
     volume, (project_id, user_id) = wish.volume, site.identities[wish.project]
-    request_id = f"req-{uuids(site.ids, 1)[0]}"
+    request_id = f"req-{site.ids.one()}"
     size, kind = volume["size"], volume.get("volume_type")
     path = f"/volume/v3/{project_id}/volumes"
     fields = {
@@ -42,13 +46,18 @@ def arrive(site: Site, wish: Wish) -> Request:
         "zone": volume.get("availability_zone", site.scenario.zone),
         "max_attempts": site.scenario.max_attempts,
         "address": site.address(),
-        **_source_fields(site, wish),
         **site.types.get(kind, site.types[site.scenario.default_type]),
+        **_source_fields(site, wish),
     }
     # The journal's lines name project and user, oslo's give their ids; before 2023.1 these do not give the global request id.
     project, user = (project_id, user_id) if site.stage.format.layout == "oslo" else (wish.project, wish.user)
     whole = size if isinstance(size, int) else None
-    told = wish.global_request_id if (wish.global_request_id or "") in site.context(fields | {"user_shown": wish.user}) else None
+    # The project's name travels with the request, the user's does not.
+    fields["user_shown"] = "None"
+    fields["later_context"] = site.context(fields)
+    fields["user_shown"] = wish.user
+    fields["api_context"] = site.context(fields)
+    told = wish.global_request_id if (wish.global_request_id or "") in fields["api_context"] else None
     story = Story(request_id, told, project, user, volume.get("name"), whole, kind, volume.get("availability_zone"), path, wish.source)
     site.running += 1
     return Request(wish, story, fields)
@@ -62,35 +71,35 @@ def _source_fields(site: Site, wish: Wish) -> dict:
         theirs = wish.source == source
         fields[f"{name}_id"] = wish.source_id if theirs else "None"
         fields[f"{name}_python"] = python(wish.source_id) if theirs else "None"
-    beside = site.pools[0].host if wish.source in ("volume", "snapshot") else None  # where its source is
+    beside = None  # where its source is
+    if wish.source in ("volume", "snapshot"):
+        beside = site.source_pool(site.scenario.type(wish.volume.get("volume_type", site.scenario.default_type))).host
     fields["resource_backend"] = f"'{beside}'" if beside else "<?>"
     fields["resource_backend_item"] = f"'resource_backend': {site.stage.release.python(beside)}, " if beside else ""
-    found = f"[{{'url': 'file:///opt/stack/data/glance/images/{wish.source_id}', 'metadata': {{'store': 'fs'}}}}]" if shows_image(site.stage) else "None"
-    fields["image_format"] = format_of(wish.source_id) if wish.source == "image" else "None"
-    fields["image_location"] = f"(None, {found})"
-    fields["image_name"], fields["image_checksum"] = "cirros", wish.source_id.replace("-", "")
+    if wish.source == "image":
+        fields |= {"image_name": "cirros", "image_checksum": wish.source_id.replace("-", ""), "image_format": format_of(wish.source_id)}
+        fields["image_location"] = f"(None, {_STORED % wish.source_id if shows_image(site.stage) else None})"
     return fields
 
 
 def serve(site: Site, request: Request, worker: Process | None = None) -> Generator:
     """A request until its answer, by ``worker`` or whichever is free first. What follows goes on by itself."""
     if worker is None:
-        worker = yield site.idle.get()
+        worker = site.idle.take() or (yield site.idle.wait())
     assert worker is not None
     env, story, wish = site.env, request.story, request.wish
     body = wish.body
     ending, error, more = _judge(site, request)
     kind = request.fields["type_name"]
-    script = site.stage.script(
-        compose_create, ending, env.now >= worker.zones_until, ending in _COUNTED and kind not in worker.types, wish.source, _first(site, worker)
-    )
+    type_new, first = ending in _COUNTED and kind not in worker.types, site.serves_first(worker)
+    script = site.stage.script(compose_create, ending, env.now >= worker.zones_until, type_new, wish.source, first)
     run = site.begin_run(request, API, 1) if script.steps else None
     values = site.values(request, API, run.ids if run else {}, more, {"error": error, "body_json": body, "body_python": site.stage.release.body(wish.volume)})
-    values["method"] = site.payloads["method"] % {"controller": site.controller}
+    values["controller"] = site.controller
     site.count(worker, values, len(body), 997 if ending == ACCEPTED else 151)
     if ending == ACCEPTED or ending in BREAKDOWNS:
         _make_row(site, request, values, ending)
-    ats = site.play(worker, script, values, request, run)
+    play = site.play(worker, script, values, request, run)
     site.truth.begin(story)
     lost = False
     if "zones_at" in values:
@@ -109,18 +118,13 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
             arrival = values["sent_at"] + site.sample("broker/cinder-scheduler")
             site.broker.cast(SCHEDULER_TOPIC, arrival, request, values["sent_at"], API)
     else:
-        _fail(site, request, script, ats, ending, error)
-    yield env.timeout(ats[-1] - env.now + 1)
-    site.idle.put(worker)
+        _fail(site, request, play, ending, error)
+    yield env.timeout(play.last - env.now + 1)
+    site.idle.give(worker)
     if ending == ACCEPTED and site.scenario.poll_s:
         env.process(poll(site, request))
     if ending != ACCEPTED or lost:
         site.end(request)
-
-
-def _first(site: Site, worker: Process) -> bool:
-    """Whether this is the first request that a worker serves after its start."""
-    return not (worker.requests or site.scenario.warm)
 
 
 def _lose(site: Site, request: Request, sent: int) -> None:
@@ -132,7 +136,7 @@ def _lose(site: Site, request: Request, sent: int) -> None:
 
 def _judge(site: Site, request: Request) -> tuple[str, str, dict]:
     """How the API will answer (`ACCEPTED` or a name of `REFUSALS`), the error's text, and fields. Reserves quota."""
-    volume, release, zone = request.wish.volume, site.stage.release, site.scenario.zone
+    volume, release, zones = request.wish.volume, site.stage.release, site.zones
     size = volume["size"]
     if not isinstance(size, int):
         return ("schema" if release.size_text == "schema" else "size"), "", {}
@@ -144,7 +148,7 @@ def _judge(site: Site, request: Request) -> tuple[str, str, dict]:
         return "image", "", {}
     if size < 1:
         return "flow-size", f"Invalid input received: Volume size '{size}' must be an integer and greater than 0", {}
-    if volume.get("availability_zone", zone) != zone:
+    if volume.get("availability_zone", zones[0]) not in zones:
         return "zone", f"Availability zone '{volume['availability_zone']}' is invalid.", {}
     fault = request.wish.fault
     if fault and fault.kind == "source-larger":
@@ -157,11 +161,11 @@ def _judge(site: Site, request: Request) -> tuple[str, str, dict]:
     return exceeded or ACCEPTED, error, fields
 
 
-def _make_row(site: Site, request: Request, values: Values, ending: str) -> None:
-    volume_id, *reservations = uuids(site.ids, 5)
+def _make_row(site: Site, request: Request, values: dict, ending: str) -> None:
+    volume_id, *reservations = site.ids.take(5)
     prefix = site.stage.release.unicode
     if ending in BREAKDOWNS:
-        values["reservations_back"] = f"[{', '.join(repr(r) for r in uuids(site.ids, 4))}]"
+        values["reservations_back"] = f"[{', '.join(repr(r) for r in site.ids.take(4))}]"
         values["quota_committed"] = ending == "cast"
     made = {
         "volume_id": volume_id,
@@ -175,8 +179,8 @@ def _make_row(site: Site, request: Request, values: Values, ending: str) -> None
     values.update(made)
 
 
-def _fail(site: Site, request: Request, script: Script, ats: list[int], ending: str, error: str) -> None:
-    story, at = request.story, ats[-1]
+def _fail(site: Site, request: Request, play: Play, ending: str, error: str) -> None:
+    story, at = request.story, play.last
     if ending in BREAKDOWNS:
         fault = request.wish.fault
         status, exception = 500, BREAKDOWNS[ending][1].rpartition(".")[2]
@@ -185,8 +189,8 @@ def _fail(site: Site, request: Request, script: Script, ats: list[int], ending: 
         status, exception = REFUSALS[ending]
         story.outcome = Outcome("refused", _CAUSES[status])
     story.status = status
-    for line, step in script.steps:
+    for record, step in play.script.steps:
         if step.new == FAILURE:
-            at = ats[line]
+            at = play.at(record)
             story.fail(at, API, step.flow, step.task or "", 1, None, exception or "", error)
     site.blame(request, API, at)

@@ -2,52 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 
 from ..lifecycle import SCHEDULER, SCHEDULER_TOPIC, VOLUME
 from ..verdict import Outcome
 from .lines_image import stored_as
-from .lines_volume import CREATE_TYPES, FAILURES, Failure, compose_end, compose_failure, compose_start
+from .lines_volume import FAILURES, Failure, compose_end, compose_failure, compose_start
 from .restart import kill
-from .script import Script, Values
+from .script import Script
 from .site import Request, Site
+from .template import fill
 from .truth import Run
 
-
-def volume_service(site: Site, n: int) -> Callable[..., Generator]:
-    """The receiver of backend ``n``'s queue."""
-
-    def receive(request: Request, sent: int) -> Generator:
-        return _create(site, n, request, sent)
-
-    return receive
+_LVCREATE = "-n volume-%(volume_id)s stack-volumes-%(backend)s -L %(size)sg"
+_LVCREATE_THIN = "-T -V %(size)sg -n volume-%(volume_id)s stack-volumes-%(backend)s/stack-volumes-%(backend)s-pool"
 
 
-def _create(site: Site, n: int, request: Request, sent: int) -> Generator:
-    env, story, number, pool, fault = site.env, request.story, request.attempt, site.pools[n], request.wish.fault
-    while site.stopped is not None:
-        yield site.stopped
+def create(site: Site, n: int, request: Request, sent: int) -> Generator:
+    """A create that backend ``n``'s service takes from its queue, where the scheduler's cast of ``sent`` put it."""
+    env, story, number, pool, fault = site.env, request.story, request.attempt, site.pool(request.tried[-1]), request.wish.fault
     process = site.volumes[n]
     process.active.append(request)
     run = site.begin_run(request, VOLUME, number)
     failure, source = _failure(request), _source(request)
     prefix = site.stage.release.unicode
     tried = ", ".join(f"{prefix}'{host}'" for host in request.tried)
-    values = site.values(
-        request, VOLUME, run.ids, {"host": pool.host, "backend": pool.backend.name, "node": site.scenario.node, "attempt": number, "tried": tried}
-    )
-    if site.scenario.max_attempts == 1:
-        values["retry"] = "None"
-    if source != "blank":
-        for name in ("volume_spec", "volume_rest"):
-            values[name] = values[f"{name}_{CREATE_TYPES[source]}"]
+    where = {"host": pool.host, "service": pool.service, "backend": pool.backend.name}
+    values = site.values(request, VOLUME, run.ids, where, {"attempt": number, "tried": tried})
+    if pool.backend.driver == "lvm":
+        values["lvcreate"] = (_LVCREATE_THIN if pool.thin else _LVCREATE) % values
     if failure:
-        values["raised"], values["error"] = FAILURES[failure].raised, FAILURES[failure].error % values
-    begun = site.stage.script(compose_start, number, pool.backend.driver, failure, source)
-    ats = site.play(process, begun, values, request, run)
+        values["raised"], values["error"] = FAILURES[failure].raised, fill(FAILURES[failure].error, {}, values)
+    begun = site.stage.script(compose_start, number, pool.backend.driver, failure, source, site.scenario.max_attempts > 1)
+    play = site.play(process, begun, values, request, run)
     story.attempts, story.backend = number, pool.host
     story.hand_over(SCHEDULER, VOLUME, number, sent, values["received_at"], pool.service)
-    yield env.timeout(ats[-1] - env.now + 1)
+    yield env.timeout(play.last - env.now + 1)
     if fault and fault.kills:
         kill(site)
     if process.dying:
@@ -56,21 +46,21 @@ def _create(site: Site, n: int, request: Request, sent: int) -> Generator:
         _hang(site, request)
         return
     if failure and not FAILURES[failure].late:
-        yield from _fail(site, n, request, run, values, begun, failure)
+        _fail(site, n, request, run, values, begun, failure)
         return
-    with site.drivers[n].request() as slot:
-        yield slot
-        yield env.timeout(site.sample("volume/lvcreate"))
+    driver = site.drivers[n]
+    slot = driver.take() or (yield driver.wait())
+    yield env.timeout(site.sample("volume/lvcreate"))
+    driver.give(slot)
     if process.dying:
         return
     if failure:
-        yield from _fail(site, n, request, run, values, begun, failure)
+        _fail(site, n, request, run, values, begun, failure)
         return
     pool.volumes += 1
     process.active.remove(request)
-    ats = site.play(process, site.stage.script(compose_end, number, pool.backend.driver, begun, source), values, request, run)
+    site.play(process, site.stage.script(compose_end, number, pool.backend.driver, begun, source), values, request, run)
     story.outcome = Outcome("created", final_status="available")
-    yield env.timeout(ats[-1] - env.now)
     site.end(request)
 
 
@@ -94,32 +84,23 @@ def _failure(request: Request) -> str | None:
     return fault.raises if fault and fault.raises and (not fault.attempts or request.attempt <= fault.attempts) else None
 
 
-def _fail(site: Site, n: int, request: Request, run: Run, values: Values, begun: Script, failure: str) -> Generator:
+def _fail(site: Site, n: int, request: Request, run: Run, values: dict, begun: Script, failure: str) -> None:
     """Something raises: the flow is reverted. While it still is, the request goes back to the scheduler, if it may."""
-    env, pool, fault, kind, story = site.env, site.pools[n], request.wish.fault, FAILURES[failure], request.story
+    pool, fault, kind, story = site.pool(request.tried[-1]), request.wish.fault, FAILURES[failure], request.story
     retried = kind.retryable and site.scenario.max_attempts > 1
     if site.stage.release.tracebacks.get("exception_dropped"):
-        values["dropped"] = _dropped(site, values, kind)
-    if site.scenario.max_attempts == 1:
-        values["filter_properties"] = values["filter_properties_alone"]
-    elif run.number > 1:
-        values["filter_properties"] = values["filter_properties_again"]
-    if request.wish.source in ("volume", "snapshot"):  # the source is locked meanwhile
-        values["run_flow_line"] = values["run_flow_line_locked"]
-    if kind.late:
-        values["volume"] = values["volume"].replace("status='creating'", "status='downloading'")
+        values["dropped"] = _dropped(site, values, kind, begun)
     script = site.stage.script(compose_failure, run.number, pool.backend.driver, failure, begun, retried, _source(request))
     site.volumes[n].active.remove(request)
-    ats = site.play(site.volumes[n], script, values, request, run)
+    site.play(site.volumes[n], script, values, request, run)
     exception = kind.exception.rpartition(".")[2]
     story.fail(values["failed_at"], VOLUME, run.name, "CreateVolumeFromSpecTask", run.number, pool.host, exception, values["error"])
     if not retried:
         story.outcome = Outcome("failed", kind.cause, "not-retryable" if site.scenario.max_attempts > 1 else "retries-off", "error")
         site.blame(request, VOLUME, values["failed_at"])
-        yield env.timeout(ats[-1] - env.now)
         site.end(request)
         return
-    request.last_trace = _trace(site, failure, values)
+    request.last_trace = _trace(site, failure, values, begun)
     site.blame(request, VOLUME, values["failed_at"])
     if fault and fault.disables:
         pool.enabled = False
@@ -127,23 +108,23 @@ def _fail(site: Site, n: int, request: Request, run: Run, values: Values, begun:
     site.broker.cast(SCHEDULER_TOPIC, arrival, request, values["reschedule_at"], VOLUME)
 
 
-def _trace(site: Site, failure: str, values: Values) -> str:
+def _trace(site: Site, failure: str, values: dict, begun: Script) -> str:
     """The traceback as the scheduler is told it: the repr of a list of strings, one a frame."""
-    return _as_list(site, [], FAILURES[failure], values)
+    return _as_list(site, [], FAILURES[failure], values, begun)
 
 
-def _dropped(site: Site, values: Values, kind: Failure) -> str:
+def _dropped(site: Site, values: dict, kind: Failure, begun: Script) -> str:
     """The traceback of an error that another one took the place of, from the volume manager on."""
     frames = site.stage.release.tracebacks["message_handling"]
     begin = next(i for i, line in enumerate(frames) if "/cinder/volume/manager.py" in line)
-    return _as_list(site, frames[begin:], kind, values)
+    return _as_list(site, frames[begin:], kind, values, begun)
 
 
-def _as_list(site: Site, before: list[str], kind: Failure, values: Values) -> str:
+def _as_list(site: Site, before: list[str], kind: Failure, values: dict, begun: Script) -> str:
     release = site.stage.release
     frames: list[str] = []
     for line in (*before, *release.tracebacks[kind.frames]):
         if line.startswith("  File") or not frames:
             frames.append("")
-        frames[-1] += line % values + "\n"
+        frames[-1] += fill(line, begun.payloads, values) + "\n"
     return repr(["Traceback (most recent call last):\n", *frames, f"{release.summary(kind.exception)}: {values['error']}\n"])

@@ -6,17 +6,18 @@ those instants are placed by the scripts, whose steps the lifecycle must grant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
+from functools import partial
+from random import Random
 
-from ..lifecycle import SCHEDULER_TOPIC, VOLUME_TOPIC
+from ..lifecycle import SCHEDULER_TOPIC
 from .background import start_background
 from .load import Arrivals, Wish
 from .service_api import arrive, serve
 from .service_scheduler import schedule
-from .service_volume import volume_service
+from .service_volume import create
 from .site import Site
-from .start_up import after as after_instant
-from .start_up import start_services
+from .start_up import after, start_services
 
 # Truth needs logs that go on past stuck-after (600 s) behind the last fault, in every process.
 STUCK_AFTER_US = 600_000_000
@@ -24,30 +25,29 @@ STUCK_AFTER_US = 600_000_000
 
 def open_services(site: Site) -> None:
     """Scheduler and volume services listen to their queues."""
-    site.broker.subscribe(SCHEDULER_TOPIC, lambda *message: schedule(site, *message))
-    for n, pool in enumerate(site.pools):
-        site.broker.subscribe(f"{VOLUME_TOPIC}.{pool.service}", volume_service(site, n))
+    site.broker.subscribe(SCHEDULER_TOPIC, partial(schedule, site))
+    for n in range(len(site.volumes)):
+        site.broker.subscribe(site.pools_of(n)[0].topic, partial(create, site, n))
 
 
-def run_load(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng, tick: Callable[[int, int], None]) -> None:
-    """Sends the load through the services and lets them live on for a while. ``tick(now, sent)`` is called now and then."""
+def run_load(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng: Random) -> None:
+    """Sends the load through the services and lets them live on for a while."""
     env = site.env
-    sent = [0]
-    after = STUCK_AFTER_US + 2 * site.scenario.background_s * 1_000_000
+    silence = STUCK_AFTER_US + 2 * site.scenario.background_s * 1_000_000
     lead = any(ask.trouble and ask.trouble.loses for ask in site.scenario.requests)
     up = start_services(site)
-    clients = [env.process(after_instant(site, up, _later(site, client) if lead else client)) for client in _clients(site, load, arrivals, rng, sent)]
+    coming = _clients(site, load, arrivals, rng)
+    if lead:
+        coming = [_later(site, client) for client in coming]
+    if up > env.now:
+        coming = [after(site, up, client) for client in coming]
+    clients = [env.process(client) for client in coming]
 
     def over() -> bool:
-        return site.running == 0 and all(c.triggered for c in clients) and env.now > site.last_end + after
+        return site.running == 0 and all(c.triggered for c in clients) and env.now > site.last_end + silence
 
     start_background(site, over)
-    steps = 0
-    while env.peek() != float("inf"):
-        env.step()
-        steps += 1
-        if not steps % 512:
-            tick(env.now, sent[0])
+    env.run()
     for process in site.volumes:
         for request in process.active:
             site.end(request)
@@ -60,33 +60,33 @@ def _later(site: Site, client: Generator) -> Generator:
     yield from client
 
 
-def _clients(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng, sent: list[int]) -> list[Generator]:
+def _clients(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng: Random) -> list[Generator]:
     if arrivals.kind == "closed":
-        return [_closed(site, load, sent) for _ in range(int(arrivals.value))]
+        return [_closed(site, load) for _ in range(int(arrivals.value))]
     if arrivals.kind == "burst":
-        return [_burst(site, load, sent)]
-    return [_open(site, load, arrivals, rng, sent)]
+        return [_burst(site, load)]
+    return [_open(site, load, arrivals, rng)]
 
 
-def _open(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng, sent: list[int]) -> Generator:
+def _open(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng: Random) -> Generator:
     for wish in load:
         yield site.env.timeout(arrivals.pause(rng))
-        sent[0] += 1
+        site.sent += 1
         site.env.process(serve(site, arrive(site, wish)))
 
 
-def _burst(site: Site, load: Iterator[Wish], sent: list[int]) -> Generator:
+def _burst(site: Site, load: Iterator[Wish]) -> Generator:
     """All requests are at the door at once; each is looked at when a worker is free for it."""
     for wish in load:
-        worker = yield site.idle.get()
-        sent[0] += 1
+        worker = site.idle.take() or (yield site.idle.wait())
+        site.sent += 1
         site.env.process(serve(site, arrive(site, wish), worker))
 
 
-def _closed(site: Site, load: Iterator[Wish], sent: list[int]) -> Generator:
+def _closed(site: Site, load: Iterator[Wish]) -> Generator:
     """A client that sends its next request when the last has come to its end."""
     for wish in load:
-        sent[0] += 1
+        site.sent += 1
         request = arrive(site, wish)
         request.done = site.env.event()
         site.env.process(serve(site, request))

@@ -4,39 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import accumulate
 from random import Random
-from struct import unpack
 from typing import TYPE_CHECKING
 
 from ..encode import instant
 from ..formats import write_context
 from ..lifecycle import API, SCHEDULER, VOLUME, VOLUME_CREATE
 from .broker import Broker
-from .capacity import Pool, Quotas
+from .capacity import Pool, open_pools
 from .cloud import Scenario, VolumeType
 from .grants import Grants
-from .load import Wish, uuids
-from .script import TABLE_SIZE, Script, Stage, Values, utc
+from .ids import Ids
+from .lines_scheduler import Layout
+from .load import Wish
+from .play import Play, Plays
+from .quotas import Quotas
+from .script import TABLE_SIZE, Script, Stage
+from .station import Station
+from .template import expand, utc
 from .truth import Run, Story, TruthWriter
-from .write import Merger, prefix_writer
 
 if TYPE_CHECKING:
     import simpy
 
+_WAITING = 30_000  # so many records may wait for their turn before those whose time has come are written
 _UUID_FIELDS = {flow.service: ("flow_uuid", *(f"uuid_{task.name}" for task in flow.tasks)) for flow in VOLUME_CREATE.flows}
 
 
 @dataclass(slots=True, eq=False)
 class Process:
-    """One process of a service. ``zones_until`` and ``types`` are an API worker's caches.
+    """One process of a service. ``tail`` is the end of its lines' prefix. ``zones_until`` and ``types`` are an API worker's caches.
 
     ``until`` is the instant of its last line. A volume service's ``active`` are the requests that it has in hand; ``dying``: it will write nothing more.
     """
 
     service: str
-    pid: int
-    prefix: Callable[[int], str]
+    pid: str
+    tail: str
     requests: int = 0
     zones_until: int = 0
     types: frozenset[str] = frozenset()
@@ -63,38 +67,54 @@ class Request:
 class Site:
     """What the services share. Everything random comes from the seed."""
 
-    def __init__(self, env: simpy.Environment, scenario: Scenario, stage: Stage, merger: Merger, truth: TruthWriter, seed: int) -> None:
-        import simpy
-
-        self.env, self.scenario, self.stage, self.merger, self.truth = env, scenario, stage, merger, truth
-        self.times, self.ids = Random(f"{seed}/times"), Random(f"{seed}/ids")
-        self.payloads = {**stage.release.payloads, **{f"atom_{name}": text for name, text in stage.release.atoms.items()}}
+    def __init__(self, env: simpy.Environment, scenario: Scenario, stage: Stage, plays: Plays, truth: TruthWriter, seed: int, tick: Callable[[], None]) -> None:
+        self.env, self.scenario, self.stage, self.plays, self.truth, self.tick = env, scenario, stage, plays, truth, tick
+        self.times, self.ids = Random(f"{seed}/times"), Ids(f"{seed}/ids")
+        self.payloads = stage.payloads
         self.grants, self.quotas, self.broker = Grants(), Quotas.of(scenario), Broker(env)
-        self.pools = [Pool(b, scenario.node, env.now - self.times.randrange(1_000_000, 50_000_000)) for b in scenario.backends]
+        self.pools = open_pools(scenario, lambda: int(env.now) - self.times.randrange(1_000_000, 50_000_000))
+        self.pool_of = {pool.host: pool for pool in self.pools}
+        numbers = range(len(self.pools))
+        homes = tuple(tuple(k for k in numbers if self.pools[k].home.number == n) for n in range(len(scenario.backends)))
+        self.layout = Layout(homes, tuple(pool.thin for pool in self.pools), scenario.weighers)
+        self.factored = stage.release.name in stage.rows["storage-capacity-factors"].lines
         self.pids = iter(range(self.times.randrange(2000, 20000), 1 << 22, 7))
         self.workers = [self._process(API) for _ in range(scenario.api_workers)]
         self.scheduler = self._process(SCHEDULER)
         self.volumes = self.start_volumes()
-        self.stopped: simpy.Event | None = None
-        self.idle = simpy.Store(env)
-        self.idle.items.extend(self.workers)
-        self.turn = simpy.Resource(env)
-        self.drivers = [simpy.Resource(env, backend.slots) for backend in scenario.backends]
+        self.stopped = False
+        self.idle = Station(env, self.workers)
+        self.zones = scenario.zones()
+        self.turn = Station(env, [True])
+        self.drivers = [Station(env, [True] * backend.slots) for backend in scenario.backends]
         self.types = {t.name: self._type_fields(t) for t in scenario.types}
-        self.identities = {p.name: tuple(u.replace("-", "") for u in uuids(self.ids, 2)) for p in scenario.projects}
+        self.identities = {p.name: tuple(u.replace("-", "") for u in self.ids.take(2)) for p in scenario.projects}
         self.controller = self.address()
-        self.answered = self.running = 0
+        self.answered = self.running = self.sent = 0
         if scenario.warm:
             self._warm_up()
         self.last_end = env.now
 
     def start_volumes(self) -> list[Process]:
-        """A process for each backend. While the volume service is ``stopped``, that event tells when it is back."""
-        return [self._process(VOLUME) for _ in self.pools]
+        """A process for each backend."""
+        return [self._process(VOLUME) for _ in self.scenario.backends]
+
+    def pools_of(self, n: int) -> list[Pool]:
+        """The pools of backend ``n``."""
+        return [self.pools[k] for k in self.layout.homes[n]]
+
+    def pool(self, host: str) -> Pool:
+        """The pool of that name (``host@backend#pool``)."""
+        return self.pool_of[host]
+
+    def source_pool(self, kind: VolumeType | None) -> Pool:
+        """Where the volumes and snapshots lie that volumes of this type are made from: the first pool that the type allows."""
+        wanted = kind.backend if kind else None
+        return next((pool for pool in self.pools if wanted in (None, pool.backend.name)), self.pools[0])
 
     def _process(self, service: str) -> Process:
         pid = next(self.pids)
-        return Process(service, pid, prefix_writer(self.stage.format, service, self.scenario.node, pid))
+        return Process(service, str(pid), self.plays.prefix.tail(service, self.scenario.node, pid))
 
     def _warm_up(self) -> None:
         """The workers have met every type before, and the scheduler has just placed a volume of the default one."""
@@ -110,74 +130,74 @@ class Site:
 
     def _type_fields(self, kind: VolumeType) -> dict:
         python = self.stage.release.python
-        made = self.env.now - self.ids.randrange(3600, 36000) * 1_000_000
-        return {
-            "type_id": uuids(self.ids, 1)[0],
+        made = self.env.now - self.ids.random.randrange(3600, 36000) * 1_000_000
+        fields = {
+            "type_id": self.ids.one(),
             "type_name": kind.name,
-            "type_specs_object": ",".join(f"{k}='{v}'" for k, v in kind.specs.items()),
+            "type_specs_object": ",".join(f"{k}='{v}'" for k, v in sorted(kind.specs.items())),
             "type_specs_python": ", ".join(f"{python(k)}: {python(v)}" for k, v in kind.specs.items()),
             "type_created_z": utc(made) + "Z",
             "type_created_iso": utc(made) + ".000000",
-            "spec_key": next(iter(kind.specs), ""),
-            "spec_value": next(iter(kind.specs.values()), ""),
         }
+        return fields | {"type_asked": expand("%(type_object)s", self.payloads) % fields}
 
     def address(self) -> str:
         """An object's address as reprs show it."""
-        return f"0x7f{self.ids.getrandbits(36):09x}0"
+        return f"0x7f{self.ids.random.getrandbits(36):09x}0"
 
     def sample(self, figure: str) -> int:
         """A time drawn from the profile, µs."""
-        return self.stage.table(figure)[self.times.getrandbits(16) % TABLE_SIZE]
+        return int(self.stage.table(figure)[self.times.getrandbits(16) % TABLE_SIZE])
 
-    def play(self, process: Process, script: Script, values: Values, request: Request | None = None, run: Run | None = None) -> list[int]:
-        """Writes a script's lines from now on and returns their instants; marks become fields. Asks the lifecycle for its steps."""
-        chances = unpack(f"<{len(script.pauses)}H", self.times.randbytes(2 * len(script.pauses)))
-        steps = [pauses[chance % TABLE_SIZE] for pauses, chance in zip(script.pauses, chances)]
-        steps[0] += self.env.now
-        ats = list(accumulate(steps))
-        for name, line in script.marks:
-            values[name] = ats[line]
-        values["pid"] = process.pid
-        prefix, when, lines = process.prefix, [], []
-        for at, text in zip(ats, script.texts):
-            if text is not None:
-                values["prefix"] = prefix(at)
-                lines.append(text % values)
-                when.append(at)
-        process.until = max(process.until, ats[-1])
-        self.merger.put(process.service, when, lines)
+    def play(self, process: Process, script: Script, values: dict, request: Request | None = None, run: Run | None = None) -> Play:
+        """Plays a script from now on; marks become fields. Asks the lifecycle for its steps."""
+        begin, lapses = self.env.now, script.draw(self.times)
+        for name, record in script.marks:
+            values[name] = begin + lapses[record]
+        values["pid"], values["tail"] = process.pid, process.tail
+        play = Play(script, begin, lapses, script.records.take(values))
+        last = begin + lapses[-1]
+        if last > process.until:
+            process.until = last
         if request is not None:
-            request.story.witness(script, ats)
+            request.story.witness(play)
             if run is not None:
-                run.add(script, ats)
+                run.plays.append(play)
                 request.where = self.grants.take(request.where, script)
-        return ats
+        plays = self.plays
+        plays.add(play)
+        if plays.size > _WAITING:
+            self.tick()
+        return play
 
     def begin_run(self, request: Request, service: str, number: int) -> Run:
         """A new run of the service's flow, with uuids of its own."""
         flow = VOLUME_CREATE.flow_of(service)
         assert flow is not None
         names = _UUID_FIELDS[service]
-        run = Run(service, flow.name, number, dict(zip(names, uuids(self.ids, len(names)))))
+        run = Run(service, flow.name, number, dict(zip(names, self.ids.take(len(names)))))
         request.story.runs.append(run)
         return run
 
-    def values(self, request: Request, service: str, *more: dict) -> Values:
-        """A request's fields for one stretch of a service. The project's name travels with the request, the user's does not."""
-        values = Values(self.payloads, request.fields, *more)
-        values["user_shown"] = values["user_name"] if service == API else "None"
-        return self._with_context(values)
+    def values(self, request: Request, service: str, *more: dict) -> dict:
+        """A request's fields for one stretch of a service."""
+        values = dict(request.fields)
+        for some in more:
+            values.update(some)
+        values["context"] = values["api_context"] if service == API else values["later_context"]
+        if service != API:
+            values["user_shown"] = "None"
+        return values
 
-    def anonymous_values(self, project: str | None = None, *more: dict) -> Values:
+    def anonymous_values(self, project: str | None = None, *more: dict) -> dict:
         """The fields of lines that belong to no create: a periodic task's (``project`` None) or another request's."""
-        who = {"project_name": "None", "project_id": "-", "user_shown": "None", "user_id": "-"}
+        values: dict = {"project_name": "None", "project_id": "-", "user_shown": "None", "user_id": "-"}
         if project is not None:
             project_id, user_id = self.identities[project]
-            who = {"project_name": project, "project_id": project_id, "user_shown": self.scenario.project(project).user, "user_id": user_id}
-        return self._with_context(Values(self.payloads, {"request_id": f"req-{uuids(self.ids, 1)[0]}", "global_request_id": None}, who, *more))
-
-    def _with_context(self, values: Values) -> Values:
+            values = {"project_name": project, "project_id": project_id, "user_shown": self.scenario.project(project).user, "user_id": user_id}
+        values |= {"request_id": f"req-{self.ids.one()}", "global_request_id": None}
+        for some in more:
+            values.update(some)
         values["context"] = self.context(values)
         return values
 
@@ -186,7 +206,11 @@ class Site:
         project, user = (v["project_name"], v["project_id"]), (v["user_shown"], v["user_id"])
         return write_context(self.stage.format.layout, self.stage.release.name, v["request_id"], v["global_request_id"], project, user)
 
-    def count(self, worker: Process, values: Values, body: int, answer: int) -> None:
+    def serves_first(self, worker: Process) -> bool:
+        """Whether the next request is the first that an API worker serves after its start."""
+        return not (worker.requests or self.scenario.warm)
+
+    def count(self, worker: Process, values: dict, body: int, answer: int) -> None:
         """The web server counts a request; its access line shows the counts and sizes (bytes)."""
         worker.requests += 1
         self.answered += 1
@@ -212,8 +236,10 @@ class Site:
         """Nobody waits for the request any more."""
         fault = request.wish.fault
         if fault and fault.disables and request.tried:
-            next(p for p in self.pools if p.host == request.tried[-1]).enabled = True
+            self.pool(request.tried[-1]).enabled = True
         self.running -= 1
         self.last_end = max(self.last_end, request.story.end, self.env.now)
-        if request.done is not None:
-            request.done.succeed()
+        done = request.done
+        if done is not None:
+            last = self.env.timeout(max(0, request.story.end - self.env.now))
+            last.callbacks.append(lambda _: done.succeed())

@@ -21,14 +21,16 @@ def start_services(site: Site) -> int:
         "zone": scenario.zone,
         "max_attempts": scenario.max_attempts,
         "default_type": scenario.default_type,
-        "all_backends": [b.name for b in scenario.backends],
+        "all_backends": [b.name for b in scenario.backends if b.name] or None,
+        "filters": list(scenario.filters),
+        "weighers": list(scenario.weighers),
     }
-    up = site.play(site.scheduler, site.stage.script(compose_scheduler_start), site.anonymous_values(None, shown))[-1] + 1
+    up = site.play(site.scheduler, site.stage.script(compose_scheduler_start), site.anonymous_values(None, shown)).last + 1
     site.env.process(after(site, up, _listen(site, shown)))
     for n, process in enumerate(site.volumes):
-        backend = site.pools[n].backend
+        backend = scenario.backends[n]
         values = site.anonymous_values(None, {"backend": backend.name, "service_id": n + 2})
-        up = max(up, *site.play(process, site.stage.script(compose_volume_start, backend.driver, 0), values))
+        up = max(up, site.play(process, site.stage.script(compose_volume_start, backend.driver, 0), values).last)
     return int(up) + _MARGIN_US
 
 

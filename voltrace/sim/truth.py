@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from ..encode import encode_truth
 from ..lifecycle import API, SCHEDULER, SCHEDULER_TOPIC, VOLUME, VOLUME_TOPIC
 from ..trace import Answer, Failure, FlowSpan, Handoff, TaskSpan, Timeline
 from ..verdict import Outcome
-from .script import Script
+from .play import Play
+from .truth_form import Form, compile_form, encode
 
-_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
+_ORDER = {API: 0, SCHEDULER: 1, VOLUME: 2}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Run:
-    """One run of a flow as it was simulated."""
+    """One run of a flow as it was simulated: its plays in order."""
 
     service: str
     name: str
     number: int
     ids: dict[str, str]
-    steps: list[tuple[str | None, str, int]] = field(default_factory=list)
-
-    def add(self, script: Script, ats: list[int]) -> None:
-        """The steps of a script that was played at these instants."""
-        self.steps += [(step.task, step.new, ats[line]) for line, step in script.steps]
+    plays: list[Play] = field(default_factory=list)
 
     def span(self) -> FlowSpan:
         tasks: dict[str | None, tuple[list[str], list[int]]] = {}
-        for task, new, at in self.steps:
-            seen = tasks.get(task)
-            if seen is None:
-                tasks[task] = ([new], [at])
-            else:
-                seen[0].append(new)
-                seen[1].append(at)
+        for play in self.plays:
+            for record, step in play.script.steps:
+                entered, whens = tasks.setdefault(step.task, ([], []))
+                entered.append(step.new)
+                whens.append(play.at(record))
         states, ats = tasks.pop(None)
         spans = tuple(
             TaskSpan(str(name), self.ids[f"uuid_{name}"], tuple(entered), whens[0], whens[-1], (whens[-1] - whens[0],) * 2)
@@ -49,7 +42,7 @@ class Run:
         return FlowSpan(self.service, self.name, self.ids["flow_uuid"], self.number, states[-1], ats[0], ats[-1], (lapse, lapse), tasks=spans)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Story:
     """What happens to one request while it is simulated. Instants are µs."""
 
@@ -70,32 +63,43 @@ class Story:
     backend: str | None = None
     attempts: int = 0
     runs: list[Run] = field(default_factory=list)
-    handoffs: list[Handoff] = field(default_factory=list)
+    handoffs: list[tuple[str, str, int, int, int | None, str | None]] = field(default_factory=list)
     failures: list[tuple[int, Failure]] = field(default_factory=list)
     outcome: Outcome = Outcome("unknown")
     faults: list[dict] = field(default_factory=list)
-    open: int = 0
 
-    def witness(self, script: Script, ats: list[int]) -> None:
-        """Lines with the request id were written: the timeline reaches at least to the last of them."""
-        first, last = script.own
+    def witness(self, play: Play) -> None:
+        """Records with the request id are written: the timeline reaches at least to the last of them."""
+        first, last = play.script.own
         if last >= first:
-            self.start = min(self.start or ats[first], ats[first])
-            self.end = max(self.end, ats[last])
+            start, end = play.at(first), play.at(last)
+            self.start = min(self.start or start, start)
+            self.end = max(self.end, end)
 
     def hand_over(self, sender: str, receiver: str, attempt: int, sent: int, received: int | None, server: str | None = None) -> None:
         """A cast and its receipt, if there was one."""
-        topic = VOLUME_TOPIC if receiver == VOLUME else SCHEDULER_TOPIC
-        wait = None if received is None else (received - sent, received - sent)
-        self.handoffs.append(Handoff(sender, receiver, topic, attempt, sent, received, wait, server))
+        self.handoffs.append((sender, receiver, attempt, sent, received, server))
 
     def fail(self, at: int, service: str, flow: str, task: str, attempt: int, backend: str | None, exception: str, message: str) -> None:
         """A failure that the log tells."""
         self.failures.append((at, Failure(service, flow, task, attempt, backend, exception, message)))
 
+    @property
+    def shape(self) -> tuple | None:
+        """What stories have in common whose truth differs in names, ids, instants, failures and faults only; None without a flow."""
+        if not self.runs:
+            return None
+        scripts = tuple([play.script.layout for run in self.runs for play in run.plays])
+        return scripts, len(self.handoffs), self.outcome, self.status, self.source, self.attempts, self.volume_id is None
+
+    @property
+    def told_failures(self) -> list[Failure]:
+        """The failures in their order."""
+        return [failure for _, failure in sorted(self.failures, key=lambda pair: pair[0])]
+
+    @property
     def timeline(self) -> Timeline:
-        order = {API: 0, SCHEDULER: 1, VOLUME: 2}
-        runs = sorted(self.runs, key=lambda r: (r.number, order[r.service]))
+        runs = sorted(self.runs, key=lambda r: (r.number, _ORDER[r.service]))
         return Timeline(
             self.request_id,
             "volume-create",
@@ -114,9 +118,15 @@ class Story:
             attempts=self.attempts,
             backend=self.backend,
             flows=tuple(run.span() for run in runs),
-            handoffs=tuple(self.handoffs),
-            failures=tuple(f for _, f in sorted(self.failures, key=lambda pair: pair[0])),
+            handoffs=tuple(_handoff(*handoff) for handoff in self.handoffs),
+            failures=tuple(self.told_failures),
         )
+
+
+def _handoff(sender: str, receiver: str, attempt: int, sent: int, received: int | None, server: str | None) -> Handoff:
+    topic = VOLUME_TOPIC if receiver == VOLUME else SCHEDULER_TOPIC
+    wait = None if received is None else (received - sent, received - sent)
+    return Handoff(sender, receiver, topic, attempt, sent, received, wait, server)
 
 
 class TruthWriter:
@@ -126,6 +136,7 @@ class TruthWriter:
         self.file = file
         self.begun: dict[str, Story] = {}
         self.ended: set[str] = set()
+        self.forms: dict[tuple, Form] = {}
 
     def begin(self, story: Story) -> None:
         """The request's first line has been written. Stories begin in the order of their starts."""
@@ -136,7 +147,7 @@ class TruthWriter:
 
     def flush(self, now: int | None) -> None:
         """Writes the stories that started before ``now`` (all if None), up to the first that has not ended."""
-        ready: list = []
+        ready: list[Story] = []
         for request_id, story in self.begun.items():
             if request_id not in self.ended or (now is not None and story.start >= now):
                 ready = [other for other in ready if other.start < story.start]
@@ -146,4 +157,18 @@ class TruthWriter:
         for story in ready:
             del self.begun[story.request_id]
             self.ended.discard(story.request_id)
-            self.file.write((_ENCODE(encode_truth(story.timeline(), story.outcome, story.faults)) + "\n").encode())
+        if ready:
+            self.file.write(("\n".join([self.line(story) for story in ready]) + "\n").encode())
+
+    def line(self, story: Story) -> str:
+        """A story as a line of truth.jsonl."""
+        shape = story.shape
+        if shape is None:
+            return encode(story)
+        form = self.forms.get(shape)
+        if form is None:
+            form = compile_form(story)
+            if form is None:
+                return encode(story)
+            self.forms[shape] = form
+        return form.fill(story)

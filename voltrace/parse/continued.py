@@ -1,0 +1,98 @@
+"""Records that go on in the next lines, and lines that stand inside them as if they were records."""
+
+from __future__ import annotations
+
+from ..trace import Kind, Location
+from .framing import TRACEBACK, split_suffix
+from .grammar import read_exception
+from .headers import Headers
+from .tables import NO_REQUEST, Header, Interrupted, Open, Scan
+
+RESULT = b" with result '"
+DEBUG_END = (b"}}", b"}} ")
+_MOST_CONTINUED = 1 << 16
+_MOST_INSIDE = 20
+FORGED = "forged"
+
+
+class Continued(Headers):
+    """Keeps the record of each process that is not complete, until it is."""
+
+    def __init__(self, scan: Scan, name: str, layout: str, resolution_us: int) -> None:
+        super().__init__(scan, name, layout, resolution_us)
+        self._open: dict[int, Open] = {}
+        self._last: Header | None = None
+        self._unfinished = False
+        self._interrupted: dict[int, Interrupted] = {}
+
+    def finish(self) -> None:
+        """No more blocks come: close what is open."""
+        for process in list(self._open):
+            self._close(process)
+        self._settle_headers()
+
+    def _continue(self, process: int, body: bytes) -> None:
+        open_record = self._open.get(process)
+        if open_record is not None and open_record.size < _MOST_CONTINUED:
+            traceback = TRACEBACK.match(body)
+            open_record.text.append(body[traceback.end() :] if traceback else body)
+            open_record.size += len(body)
+            if body.endswith(DEBUG_END):
+                self._unfinished = False
+        elif open_record is None and process in self._interrupted and split_suffix(body, "devstack")[1]:
+            self._unmask(process, body)
+
+    def _close(self, process: int) -> None:
+        """The record is complete: read the facts that its first line did not hold."""
+        record = self._open.pop(process)
+        scan = self.scan
+        kind = scan.kinds[scan.events.kind[record.event]]
+        facts = scan.events.facts[record.event] or {}
+        if kind.new == "FAILURE":
+            facts.update(read_exception(record.text))
+        elif kind.is_step and kind.task:
+            text = b" ".join(record.text)
+            at = text.find(RESULT)
+            if at >= 0:
+                facts.update(self._result_facts(kind.task, kind.new or "", text, at) or {})
+        elif kind.row == "unmatched":
+            facts["text"] = b" ".join(record.text)
+        elif "exception" not in facts:
+            facts.update(read_exception(record.text))
+        scan.events.facts[record.event] = facts or None
+
+    # -- lines inside others -----------------------------------------------------------------------------------------
+
+    def _interrupt(self, process: int) -> None:
+        """A record comes while one of its process is open: if that is a DEBUG record, its suffix is still to come."""
+        record = self._open[process]
+        if self._layout == "devstack" and record.header.debug and not record.text[-1].endswith(DEBUG_END):
+            self._interrupted[process] = Interrupted(record, len(self.scan.events), [])
+
+    def _count_inside(self, process: int, number: int) -> None:
+        lines = self._interrupted[process].lines
+        lines.append(number)
+        if len(lines) > _MOST_INSIDE:
+            del self._interrupted[process]  # the end was lost
+
+    def _unmask(self, process: int, body: bytes) -> None:
+        """The end of an interrupted record: what stood between was no record, but text of it, such as a volume's name."""
+        inside = self._interrupted.pop(process)
+        events, nothing = self.scan.events, self.scan.kind(Kind(FORGED))
+        for i in range(inside.first_event, len(events)):
+            if events.process[i] == process:
+                events.kind[i], events.request[i], events.facts[i] = nothing, NO_REQUEST, None
+        for number in inside.lines:
+            message = "this line stands inside another record, as if a user had written it: it was not counted as one"
+            self.scan.note("forged-line-suspected", message, Location(self.name, number), inside.record.header.request)
+        inside.record.text.append(body)
+        self._open[process] = inside.record
+        self._close(process)
+
+    def _result_facts(self, task: str, state: str, line: bytes, start: int) -> dict | None:
+        if not line.startswith(RESULT, start):
+            return None
+        body, _ = split_suffix(line[start + len(RESULT) :], self._layout) if self._layout == "oslo" else (line[start + len(RESULT) :], None)
+        cut = body.rfind(b"' {{")
+        result = body[:cut] if cut >= 0 else body.rstrip(b"'")
+        return self.scan.catalogue.result_facts(task, state, result.decode("utf-8", "replace")) or None

@@ -1,0 +1,190 @@
+"""What a record says: a transition, a message that the catalogue knows, or text that is left to `repair`.
+
+Transitions are cut at fixed marks; other messages are matched against the rows of their level and logger.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from ..trace import Kind, Location
+from .clock import GAP_US, STEP_US
+from .continued import DEBUG_END, RESULT, Continued
+from .framing import ACCESS, SUPPRESSED, Suffix, split_suffix
+from .headers import NO_TIME, widen
+from .tables import NO_REQUEST, Access, Header, Open, Scan, Sender
+
+_INTO, _FROM = b") transitioned into state '", b"' from state '"
+_MOST_UNMATCHED = 100
+
+
+class Records(Continued):
+    """Turns the records of one source into events. Carries over what is left open."""
+
+    def __init__(self, scan: Scan, name: str, layout: str, resolution_us: int) -> None:
+        super().__init__(scan, name, layout, resolution_us)
+        self._transitions: dict[tuple, tuple[int, str | None, bool]] = {}
+        self._latest: dict[int, int] = {}
+
+    def _record(self, header: Header, line: bytes, start: int, at: int, number: int, offset: int, length: int) -> None:
+        process = header.process
+        if process in self._open:
+            self._interrupt(process)
+            self._close(process)
+        if process in self._interrupted:
+            self._count_inside(process, number)
+        latest = self._latest.get(process)
+        if latest is not None:
+            if at < latest - STEP_US:
+                self._step(header, latest, at, number)
+            elif at > latest + GAP_US:
+                self.scan.processes[process].gaps.append((latest, at))
+        self._latest[process] = at
+        if header.first is None or at < header.first:
+            header.first = at
+        if header.last is None or at > header.last:
+            header.last = at
+        header.count += 1
+        header.ended = place = (number, at)
+        if header.begun is None:
+            header.begun = place
+        self._last = header
+        self._unfinished = False
+        request = header.request
+        if request == NO_REQUEST and header.debug:
+            return
+        if request != NO_REQUEST and self.scan.kept is not None:
+            self._keep(request, number, offset, length)
+        if line.startswith((b"Task '", b"Flow '"), start) and self._transition(header, line, start, at, number):
+            return
+        self._message(header, line[start:], at, number)
+
+    def _transition(self, header: Header, line: bytes, start: int, at: int, number: int) -> bool:
+        quote = line.find(b"' (", start + 6)
+        state = quote + 39 + len(_INTO)
+        if quote < 0 or line[quote + 39 : state] != _INTO:
+            return False
+        end = line.find(_FROM, state)
+        old = end + len(_FROM)
+        stop = line.find(b"'", old)
+        if end < 0 or stop < 0 or end - state > 20 or stop - old > 20:
+            return False
+        key = (header.level, line[start : start + 4], line[start + 6 : quote], line[state:end], line[old:stop])
+        known = self._transitions.get(key)
+        if known is None:
+            known = self._transitions[key] = self._learn_transition(key)
+        kind, task, wants = known
+        if task == "":  # the name was lost: something for `repair`, not for the row that this line looks like
+            self._unfinished = header.debug and self._layout != "oslo" and not line.endswith(DEBUG_END)
+            self._unmatched(header, line[start:], at, number)
+            return True
+        facts: dict | None = None
+        uuid = line[quote + 3 : quote + 39].decode("ascii", "replace")
+        scan = self.scan
+        index = len(scan.events)
+        if header.debug:
+            self._unfinished = not line.endswith(DEBUG_END) if self._layout != "oslo" else False
+            if wants or self._unfinished:
+                if self._layout == "oslo":
+                    self._unfinished = split_suffix(line, "oslo")[1] is None
+                if self._unfinished:
+                    self._open[header.process] = Open(index, header, [line[start:]])
+                elif wants and task:
+                    facts = self._result_facts(task, key[3].decode(), line, stop + 1)
+        elif wants and task and line.startswith(RESULT, stop + 1):
+            facts = self._result_facts(task, key[3].decode(), line, stop + 1)
+        elif key[3] == b"FAILURE":
+            self._open[header.process] = Open(index, header, [line[stop + 1 :]])
+        scan.events.append(header.request, kind, header.process, self._source, number, at, uuid, facts)
+        return True
+
+    def _learn_transition(self, key: tuple) -> tuple[int, str | None, bool]:
+        level, what, name, new, old = key[0], *(k.decode("utf-8", "replace") for k in key[1:])
+        if what == "Flow":
+            return self.scan.kind(Kind("flow-transition", name, None, old, new, level)), None if name else "", False
+        task = name.partition(";")[0].rpartition(".")[2]
+        kind = self.scan.kind(Kind("task-transition", None, task, old, new, level))
+        return kind, task, self.scan.catalogue.carries_result(task, new)
+
+    def _message(self, header: Header, body: bytes, at: int, number: int) -> None:
+        suffix: Suffix | None = None
+        message = body
+        if header.debug:
+            if self._layout == "oslo":
+                message, suffix = split_suffix(body, "oslo")
+                self._unfinished = suffix is None
+            else:
+                cut = body.rfind(b" {{")
+                self._unfinished = cut < 0 or not body.endswith(DEBUG_END)
+                if cut >= 0:
+                    message = body[:cut]
+        for row in header.rows:
+            values = row.match(message)
+            if values is not None:
+                if row.facts or row.traceback:
+                    facts = row.read_facts(values)
+                    index = len(self.scan.events)
+                    if row.traceback or self._unfinished:
+                        self._open[header.process] = Open(index, header, [body])
+                    self.scan.events.append(
+                        header.request, self.scan.kind(Kind(row.key, level=header.level)), header.process, self._source, number, at, None, facts
+                    )
+                return
+        self._unmatched(header, body, at, number)
+
+    def _unmatched(self, header: Header, body: bytes, at: int, number: int) -> None:
+        """A record that no row matches: torn or elided text for `repair`, a record that goes on, or an unknown line."""
+        if header.request == NO_REQUEST:
+            return
+        self.scan.unmatched[header.request] += 1
+        if self.scan.unmatched[header.request] > _MOST_UNMATCHED:
+            return
+        index = len(self.scan.events)
+        self.scan.events.append(
+            header.request,
+            self.scan.kind(Kind("unmatched", level=header.level)),
+            header.process,
+            self._source,
+            number,
+            at,
+            None,
+            {"text": body, "logger": header.logger},
+        )
+        if self._unfinished or not header.debug:
+            self._open[header.process] = Open(index, header, [body])
+
+    def _headless(self, sender: Sender, body: bytes, at: int, number: int) -> None:
+        """A line with a prefix and without level, logger and bracket: access line, traceback, continuation, stderr."""
+        process = self._process(sender, None)
+        if at != NO_TIME:
+            widen(self.scan.processes[process], at, at)
+        access = ACCESS.match(body)
+        if access:
+            pid = int(access[1])
+            pending = tuple(self._pending.pop(pid, ()))
+            self.scan.accesses.append(
+                Access(
+                    at, process, pid, access[3].decode("ascii", "replace"), access[4].decode("utf-8", "replace"), int(access[6]), self._source, number, pending
+                )
+            )
+            return
+        suppressed = SUPPRESSED.search(body)
+        if suppressed and "journald" in (sender.unit or ""):
+            self.scan.note("rate-limited", f"the journal dropped {int(suppressed[1])} records", Location(self.name, number))
+            return
+        self._continue(process, body)
+
+    def _step(self, header: Header, latest: int, at: int, number: int) -> None:
+        back = (latest - at) / 1e6
+        self.scan.note("clock-step", f"the clock went back by {back:.6g} s", Location(self.name, number), header.request)
+        if header.request != NO_REQUEST:
+            self.scan.stepped.add(header.request)
+
+    def _keep(self, request: int, number: int, offset: int, length: int) -> None:
+        kept = self.scan.kept
+        assert kept is not None
+        columns = kept.get(request)
+        if columns is None:
+            columns = kept[request] = (array("l"), array("q"), array("q"), array("q"))
+        for column, value in zip(columns, (self._source, number, offset, length)):
+            column.append(value)

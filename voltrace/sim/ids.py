@@ -1,0 +1,42 @@
+"""Random ids: uuids of version 4 as OpenStack's services make them, by the thousand."""
+
+from __future__ import annotations
+
+from random import Random
+
+_POOL = 1024
+_SIZE = 37  # a uuid's 36 characters and a blank
+# Where a uuid's characters stand in the 32 hex digits of its number; the dashes lie between, the version's and the variant's digits are set.
+_PLACES = [n for n in range(36) if n not in (8, 13, 18, 23)]
+_VARIANT = bytes.maketrans(b"0123456789abcdef", b"89ab89ab89ab89ab")
+
+
+class Ids:
+    """Uuids from a seed. ``random`` draws everything else that names things."""
+
+    def __init__(self, seed: str) -> None:
+        self.random, self._numbers = Random(seed), Random(f"{seed}/uuids")
+        self._pool: list[str] = []
+
+    def take(self, count: int) -> list[str]:
+        """That many random uuids."""
+        if len(self._pool) < count:
+            self._pool += _make(self._numbers, max(_POOL, count))
+        taken = self._pool[-count:] if count else []
+        del self._pool[len(self._pool) - count :]
+        return taken
+
+    def one(self) -> str:
+        """A random uuid."""
+        return self.take(1)[0]
+
+
+def _make(numbers: Random, count: int) -> list[str]:
+    """``count`` uuids: their texts are laid out together, one character of all of them at a time."""
+    digits = numbers.randbytes(16 * count).hex().encode()
+    text = bytearray((b"-" * 36 + b" ") * count)
+    for n, place in enumerate(_PLACES):
+        text[place::_SIZE] = digits[n::32]
+    text[14::_SIZE] = b"4" * count
+    text[19::_SIZE] = text[19::_SIZE].translate(_VARIANT)
+    return text.decode().split()

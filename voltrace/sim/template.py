@@ -1,0 +1,163 @@
+"""Templates: wordings and reprs with open fields, put together when a script is compiled and filled many times.
+
+A template is %-text with ``%(name)s`` in it. `compile_records` makes one function of a script's records, so that a play is
+one call whatever the number of its lines.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from operator import itemgetter
+
+PREFIX = "%(prefix)s"
+_FIELD = re.compile(r"%%|%\((\w+)\)([-+ #0]*[\d.]*[sdrfi])")
+_CONVERSION = re.compile(r"%\((\w+)\)([-+ #0]*[\d.]*[sdrfi])")
+_BARE = re.compile(r"%\((\w+)\)s")
+
+
+class Field(str):
+    """A piece of a template that is filled in when the script is played: text with ``%(name)s`` in it."""
+
+    __slots__ = ()
+
+
+def bind(wording: str, fields: dict) -> str:
+    """A wording with these fields filled in, as a template: a `Field` stays open, a plain value is written out now."""
+
+    def fill(match: re.Match[str]) -> str:
+        value, conversion = fields[match[1]], match[2]
+        if not isinstance(value, Field):
+            return ("%" + conversion) % (value,) if "%" not in str(value) else (("%" + conversion) % (value,)).replace("%", "%%")
+        if conversion == "s":
+            return value
+        bare = _BARE.fullmatch(value)
+        if not bare:
+            raise ValueError(f"{value!r} cannot be written with %{conversion}")
+        return f"%({bare[1]}){conversion}"
+
+    return _CONVERSION.sub(fill, wording)
+
+
+def expand(template: str, payloads: dict[str, str]) -> str:
+    """A template with the texts of payloads in the place of their names, down to plain fields."""
+
+    def put(match: re.Match[str]) -> str:
+        payload = payloads.get(match[1]) if match[1] else None
+        if payload is None:
+            return match[0]
+        if match[2] != "s":
+            raise ValueError(f"payload {match[1]} cannot be written with %{match[2]}")
+        return expand(payload, payloads)
+
+    return _FIELD.sub(put, template)
+
+
+def utc(at: int) -> str:
+    """``2026-11-22T13:14:31`` of an instant."""
+    return _second(at // 1_000_000)
+
+
+@lru_cache(maxsize=4096)
+def _second(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
+def python_datetime(at: int) -> str:
+    """The repr of a naive datetime."""
+    parts = time.gmtime(at // 1_000_000)
+    micros = f", {at % 1_000_000}" if at % 1_000_000 else ""
+    return f"datetime.datetime({parts.tm_year}, {parts.tm_mon}, {parts.tm_mday}, {parts.tm_hour}, {parts.tm_min}, {parts.tm_sec}{micros})"
+
+
+def python_timestamp(at: int) -> str:
+    """The str of a naive datetime: ``2026-11-22 13:14:31.691264``."""
+    return f"{utc(at).replace('T', ' ')}.{at % 1_000_000:06d}"
+
+
+def _elapsed(n: int, values: dict) -> str:
+    """How long the script's command ``n`` took, s."""
+    return f"{(values[f'returned_at_{n}'] - values[f'run_at_{n}']) / 1e6:.3f}"
+
+
+# Fields that follow from others, most of them from instants of the script itself.
+DERIVED: dict[str, Callable[[dict], str]] = {
+    "created_z": lambda v: utc(v["created_at"]) + "Z",
+    "created_iso": lambda v: utc(v["created_at"]) + ".000000",
+    "scheduled_before_iso": lambda v: utc(v["scheduled_before"]) + ".000000",
+    "scheduled_z": lambda v: utc(v["scheduled_at"]) + "Z",
+    "cleared_at": lambda v: python_datetime(v["reschedule_at"]),
+    "elapsed": lambda v: f"{(v['returned_at'] - v['run_at']) / 1e6:.3f}",
+    **{f"elapsed_{n}": partial(_elapsed, n) for n in range(30)},
+    "scratch": lambda v: v["volume_id"][:8],
+    "device": lambda v: f"stack-volumes-{v['backend']}".replace("-", "--") + "-" + f"volume-{v['volume_id']}".replace("-", "--"),
+    "until": lambda v: python_timestamp(v["zones_at"] + 3_600_000_000),
+    "access_date": lambda v: time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(v["received_at"] // 1_000_000)),
+    "milliseconds": lambda v: str((v["answered_at"] - v["received_at"]) // 1000),
+}
+
+
+def fill(template: str, payloads: dict[str, str], values: dict) -> str:
+    """A template's text with these values, for pieces that are needed outside of a script."""
+    flat = expand(template, payloads)
+    derived = {name: DERIVED[name](values) for name in _BARE.findall(flat) if name in DERIVED and name not in values}
+    return flat % (values | derived)
+
+
+@dataclass(slots=True, eq=False)
+class Records:
+    """Compiled records. ``write`` makes their texts of both parts of each one's stamp and the values of ``fields``, in this order."""
+
+    fields: tuple[str, ...]
+    derived: tuple[tuple[str, Callable[[dict], str]], ...]
+    pick: Callable[[dict], tuple]
+    write: Callable[[list[str], list[str], tuple], list[str]]
+
+    def take(self, values: dict) -> tuple:
+        """The values of ``fields``. Derived ones are added to ``values``."""
+        for name, derive in self.derived:
+            values[name] = derive(values)
+        return self.pick(values)
+
+
+def compile_records(records: list[str], payloads: dict[str, str]) -> Records:
+    """Records of a script, compiled. Their lines begin with `PREFIX`, which becomes the record's stamp and the field ``tail``."""
+    # A stamp's name is its record's number, which no field has for a name.
+    flat = [expand(record, payloads).replace(PREFIX, f"%({n})s%(tail)s") for n, record in enumerate(records)]
+    names = (_name(match) for record in flat for match in _FIELD.finditer(record) if match[1])
+    fields = tuple(dict.fromkeys(("tail", "pid", *(name for name in names if not name.isdigit()))))
+    derived = tuple((field, DERIVED.get(field) or field.__mod__) for field in fields if field in DERIVED or field.startswith("%"))
+    return Records(fields, derived, itemgetter(*fields), _write_function(flat, {field: f"f{n}" for n, field in enumerate(fields)}))
+
+
+def _name(match: re.Match[str]) -> str:
+    """The field of a gap. One that is not written as text is a field of its own, made from the other: its name holds the conversion."""
+    return match[1] if match[2] == "s" else match[0]
+
+
+def _write_function(records: list[str], variables: dict[str, str]) -> Callable[[list[str], list[str], tuple], list[str]]:
+    """A function of one f-string a record: that is three times as fast as formatting with ``%`` and cutting the text into records.
+
+    Constant text goes into its source as a literal, and the only names in it are this module's own, so that no text can become code.
+    """
+    strings = [" ".join(_literals(record, variables)) for record in records]
+    heads, fractions = ("".join(f"{part}{n}, " for n in range(len(records))) for part in "hm")
+    source = f"def write(heads, fractions, fields):\n ({heads}) = heads\n ({fractions}) = fractions\n ({', '.join(variables.values())}) = fields\n return [{', '.join(strings)}]\n"
+    made: dict[str, Callable[[list[str], list[str], tuple], list[str]]] = {}
+    exec(source, made)
+    return made["write"]
+
+
+def _literals(record: str, variables: dict[str, str]) -> Iterator[str]:
+    """A record as adjacent literals, which Python joins to one f-string."""
+    end = 0
+    for match in _FIELD.finditer(record):
+        if match[1]:
+            name = _name(match)
+            yield repr(record[end : match.start()].replace("%%", "%"))
+            yield f"f'{{{variables[name]}}}'" if name in variables else f"f'{{h{name}}}{{m{name}}}'"
+            end = match.end()
+    yield repr(record[end:].replace("%%", "%"))
