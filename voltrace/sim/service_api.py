@@ -26,29 +26,26 @@ _STORED = "[{'url': 'file:///opt/stack/data/glance/images/%s', 'metadata': {'sto
 
 def arrive(site: Site, wish: Wish) -> Request:
     """A request as it comes to the web server's door."""
-    volume, (project_id, user_id) = wish.volume, site.identities[wish.project]
-    request_id = f"req-{site.ids.one()}"
+    volume, request_id = wish.volume, f"req-{site.ids.one()}"
     size, kind = volume["size"], volume.get("volume_type")
-    path = f"/volume/v3/{project_id}/volumes"
-    fields = {
+    # What requests of a project for a type and without source have in common.
+    common = (wish.project, kind) if wish.source == "blank" else None
+    known = site.known.get(common) if common else None
+    if known is None:
+        known = _shared_fields(site, wish)
+        if common:
+            site.known[common] = known
+    fields = known | {
         "request_id": request_id,
         "global_request_id": wish.global_request_id,
-        "project_name": wish.project,
-        "project_id": project_id,
-        "user_name": wish.user,
-        "user_id": user_id,
-        "url": site.url(path),
-        "path": path,
         "size_asked": size,
         "size": size,
         "name_object": f"'{volume['name']}'" if "name" in volume else "None",
         "name_python": site.stage.release.python(volume.get("name")),
         "zone": volume.get("availability_zone", site.scenario.zone),
-        "max_attempts": site.scenario.max_attempts,
         "address": site.address(),
-        **site.types.get(kind, site.types[site.scenario.default_type]),
-        **_source_fields(site, wish),
     }
+    project_id, user_id, path = fields["project_id"], fields["user_id"], fields["path"]
     # The journal's lines name project and user, oslo's give their ids; before 2023.1 these do not give the global request id.
     project, user = (project_id, user_id) if site.stage.format.layout == "oslo" else (wish.project, wish.user)
     whole = size if isinstance(size, int) else None
@@ -61,6 +58,23 @@ def arrive(site: Site, wish: Wish) -> Request:
     story = Story(request_id, told, project, user, volume.get("name"), whole, kind, volume.get("availability_zone"), path, wish.source)
     site.running += 1
     return Request(wish, story, fields)
+
+
+def _shared_fields(site: Site, wish: Wish) -> dict:
+    """What is the same for all of a project's requests for this type and source."""
+    project_id, user_id = site.identities[wish.project]
+    path = f"/volume/v3/{project_id}/volumes"
+    return {
+        "project_name": wish.project,
+        "project_id": project_id,
+        "user_name": wish.user,
+        "user_id": user_id,
+        "url": site.url(path),
+        "path": path,
+        "max_attempts": site.scenario.max_attempts,
+        **site.types.get(wish.volume.get("volume_type"), site.types[site.scenario.default_type]),
+        **_source_fields(site, wish),
+    }
 
 
 def _source_fields(site: Site, wish: Wish) -> dict:

@@ -56,7 +56,7 @@ def _choose(site: Site, request: Request, run: Run, values: dict, receipt: Scrip
     """Filters and weighs the pools and casts to the best. The play, and whether there was one."""
     scenario, fields = site.scenario, request.fields
     fault = request.wish.fault
-    kind = scenario.type(fields["type_name"])
+    kind = site.kinds.get(fields["type_name"])
     retries = scenario.max_attempts > 1
     question = Question(fields["size"], kind, fields["zone"], request.tried, retries, site.factored, site.payloads, not (kind and kind.thick))
     silent = bool(fault and fault.kind == "service-down")

@@ -121,10 +121,11 @@ def _dropped(site: Site, values: dict, kind: Failure, begun: Script) -> str:
 
 
 def _as_list(site: Site, before: list[str], kind: Failure, values: dict, begun: Script) -> str:
+    """The repr of a list of strings, one a frame, between the head and the error's summary."""
     release = site.stage.release
     frames: list[str] = []
-    for line in (*before, *release.tracebacks[kind.frames]):
+    for line in fill("\n".join((*before, *release.tracebacks[kind.frames])), begun.payloads, values).split("\n"):
         if line.startswith("  File") or not frames:
             frames.append("")
-        frames[-1] += fill(line, begun.payloads, values) + "\n"
+        frames[-1] += line + "\n"
     return repr(["Traceback (most recent call last):\n", *frames, f"{release.summary(kind.exception)}: {values['error']}\n"])

@@ -12,6 +12,7 @@ from random import Random
 
 from ..lifecycle import SCHEDULER_TOPIC
 from .background import start_background
+from .follow import follow
 from .load import Arrivals, Wish
 from .service_api import arrive, serve
 from .service_scheduler import schedule
@@ -72,7 +73,7 @@ def _open(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng: Random) -> 
     for wish in load:
         yield site.env.timeout(arrivals.pause(rng))
         site.sent += 1
-        site.env.process(serve(site, arrive(site, wish)))
+        follow(serve(site, arrive(site, wish)))
 
 
 def _burst(site: Site, load: Iterator[Wish]) -> Generator:
@@ -80,7 +81,7 @@ def _burst(site: Site, load: Iterator[Wish]) -> Generator:
     for wish in load:
         worker = site.idle.take() or (yield site.idle.wait())
         site.sent += 1
-        site.env.process(serve(site, arrive(site, wish), worker))
+        follow(serve(site, arrive(site, wish), worker))
 
 
 def _closed(site: Site, load: Iterator[Wish]) -> Generator:
@@ -89,5 +90,5 @@ def _closed(site: Site, load: Iterator[Wish]) -> Generator:
         site.sent += 1
         request = arrive(site, wish)
         request.done = site.env.event()
-        site.env.process(serve(site, request))
+        follow(serve(site, request))
         yield request.done

@@ -27,8 +27,9 @@ from .truth import Run, Story, TruthWriter
 if TYPE_CHECKING:
     import simpy
 
-_WAITING = 30_000  # so many records may wait for their turn before those whose time has come are written
-_UUID_FIELDS = {flow.service: ("flow_uuid", *(f"uuid_{task.name}" for task in flow.tasks)) for flow in VOLUME_CREATE.flows}
+_WAITING = 10_000  # so many records may wait for their turn before those whose time has come are written
+# The name of each service's flow, and the fields of its uuids.
+_UUID_FIELDS = {flow.service: (flow.name, ("flow_uuid", *(f"uuid_{task.name}" for task in flow.tasks))) for flow in VOLUME_CREATE.flows}
 
 
 @dataclass(slots=True, eq=False)
@@ -71,6 +72,9 @@ class Site:
         self.env, self.scenario, self.stage, self.plays, self.truth, self.tick = env, scenario, stage, plays, truth, tick
         self.times, self.ids = Random(f"{seed}/times"), Ids(f"{seed}/ids")
         self.payloads = stage.payloads
+        self.samples: dict[str, list[int]] = {}
+        self.kinds = {kind.name: kind for kind in scenario.types}
+        self.known: dict[tuple, dict] = {}
         self.grants, self.quotas, self.broker = Grants(), Quotas.of(scenario), Broker(env)
         self.pools = open_pools(scenario, lambda: int(env.now) - self.times.randrange(1_000_000, 50_000_000))
         self.pool_of = {pool.host: pool for pool in self.pools}
@@ -147,7 +151,10 @@ class Site:
 
     def sample(self, figure: str) -> int:
         """A time drawn from the profile, µs."""
-        return int(self.stage.table(figure)[self.times.getrandbits(16) % TABLE_SIZE])
+        values = self.samples.get(figure)
+        if values is None:
+            values = self.samples[figure] = self.stage.table(figure).tolist()
+        return values[self.times.getrandbits(16) % TABLE_SIZE]
 
     def play(self, process: Process, script: Script, values: dict, request: Request | None = None, run: Run | None = None) -> Play:
         """Plays a script from now on; marks become fields. Asks the lifecycle for its steps."""
@@ -172,10 +179,8 @@ class Site:
 
     def begin_run(self, request: Request, service: str, number: int) -> Run:
         """A new run of the service's flow, with uuids of its own."""
-        flow = VOLUME_CREATE.flow_of(service)
-        assert flow is not None
-        names = _UUID_FIELDS[service]
-        run = Run(service, flow.name, number, dict(zip(names, self.ids.take(len(names)))))
+        flow, names = _UUID_FIELDS[service]
+        run = Run(service, flow, number, dict(zip(names, self.ids.take(len(names)))))
         request.story.runs.append(run)
         return run
 

@@ -16,6 +16,8 @@ from operator import itemgetter
 PREFIX = "%(prefix)s"
 _FIELD = re.compile(r"%%|%\((\w+)\)([-+ #0]*[\d.]*[sdrfi])")
 _CONVERSION = re.compile(r"%\((\w+)\)([-+ #0]*[\d.]*[sdrfi])")
+_GAP = re.compile(r"%%|%\((\w+|%\(\w+\)[^)]+)\)s")  # of a compiled record: the name may hold a conversion
+_SELDOM = 3  # uses before a function is made of records: making it takes as long as a hundred uses
 _BARE = re.compile(r"%\((\w+)\)s")
 
 
@@ -109,12 +111,14 @@ def fill(template: str, payloads: dict[str, str], values: dict) -> str:
 
 @dataclass(slots=True, eq=False)
 class Records:
-    """Compiled records. ``write`` makes their texts of both parts of each one's stamp and the values of ``fields``, in this order."""
+    """A script's records: templates of the values of ``fields``, among them the records' stamps, whose names are the records' numbers."""
 
+    templates: list[str]
     fields: tuple[str, ...]
     derived: tuple[tuple[str, Callable[[dict], str]], ...]
     pick: Callable[[dict], tuple]
-    write: Callable[[list[str], list[str], tuple], list[str]]
+    uses: int = 0
+    function: Callable[[list[str], list[str], tuple], list[str]] | None = None
 
     def take(self, values: dict) -> tuple:
         """The values of ``fields``. Derived ones are added to ``values``."""
@@ -122,15 +126,25 @@ class Records:
             values[name] = derive(values)
         return self.pick(values)
 
+    def write(self, heads: list[str], fractions: list[str], fields: tuple) -> list[str]:
+        """The records' texts, of both parts of each one's stamp and the values of ``fields``."""
+        if self.function is not None:
+            return self.function(heads, fractions, fields)
+        self.uses += 1
+        if self.uses > _SELDOM:
+            self.function = _write_function(self.templates, {field: f"f{n}" for n, field in enumerate(self.fields)})
+        values = dict(zip(self.fields, fields)) | {str(n): head + fraction for n, (head, fraction) in enumerate(zip(heads, fractions))}
+        return [template % values for template in self.templates]
+
 
 def compile_records(records: list[str], payloads: dict[str, str]) -> Records:
     """Records of a script, compiled. Their lines begin with `PREFIX`, which becomes the record's stamp and the field ``tail``."""
-    # A stamp's name is its record's number, which no field has for a name.
     flat = [expand(record, payloads).replace(PREFIX, f"%({n})s%(tail)s") for n, record in enumerate(records)]
-    names = (_name(match) for record in flat for match in _FIELD.finditer(record) if match[1])
+    templates = [_FIELD.sub(lambda match: f"%({_name(match)})s" if match[1] else match[0], record) for record in flat]
+    names = dict.fromkeys(_name(match) for record in flat for match in _FIELD.finditer(record) if match[1])
     fields = tuple(dict.fromkeys(("tail", "pid", *(name for name in names if not name.isdigit()))))
     derived = tuple((field, DERIVED.get(field) or field.__mod__) for field in fields if field in DERIVED or field.startswith("%"))
-    return Records(fields, derived, itemgetter(*fields), _write_function(flat, {field: f"f{n}" for n, field in enumerate(fields)}))
+    return Records(templates, fields, derived, itemgetter(*fields))
 
 
 def _name(match: re.Match[str]) -> str:
@@ -154,9 +168,9 @@ def _write_function(records: list[str], variables: dict[str, str]) -> Callable[[
 def _literals(record: str, variables: dict[str, str]) -> Iterator[str]:
     """A record as adjacent literals, which Python joins to one f-string."""
     end = 0
-    for match in _FIELD.finditer(record):
-        if match[1]:
-            name = _name(match)
+    for match in _GAP.finditer(record):
+        name = match[1]
+        if name:
             yield repr(record[end : match.start()].replace("%%", "%"))
             yield f"f'{{{variables[name]}}}'" if name in variables else f"f'{{h{name}}}{{m{name}}}'"
             end = match.end()
