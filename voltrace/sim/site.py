@@ -111,6 +111,11 @@ class Site:
         """The pool of that name (``host@backend#pool``)."""
         return self.pool_of[host]
 
+    def source_pool(self, kind: VolumeType | None) -> Pool:
+        """Where the volumes and snapshots lie that volumes of this type are made from: the first pool that the type allows."""
+        wanted = kind.backend if kind else None
+        return next((pool for pool in self.pools if wanted in (None, pool.backend.name)), self.pools[0])
+
     def _process(self, service: str) -> Process:
         pid = next(self.pids)
         return Process(service, str(pid), self.plays.prefix.tail(service, self.scenario.node, pid))
@@ -205,6 +210,10 @@ class Site:
         """The inside of the brackets in lines that have these fields."""
         project, user = (v["project_name"], v["project_id"]), (v["user_shown"], v["user_id"])
         return write_context(self.stage.format.layout, self.stage.release.name, v["request_id"], v["global_request_id"], project, user)
+
+    def serves_first(self, worker: Process) -> bool:
+        """Whether the next request is the first that an API worker serves after its start."""
+        return not (worker.requests or self.scenario.warm)
 
     def count(self, worker: Process, values: dict, body: int, answer: int) -> None:
         """The web server counts a request; its access line shows the counts and sizes (bytes)."""

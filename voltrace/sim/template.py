@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import itemgetter
 
 PREFIX = "%(prefix)s"
@@ -80,6 +80,11 @@ def python_timestamp(at: int) -> str:
     return f"{utc(at).replace('T', ' ')}.{at % 1_000_000:06d}"
 
 
+def _elapsed(n: int, values: dict) -> str:
+    """How long the script's command ``n`` took, s."""
+    return f"{(values[f'returned_at_{n}'] - values[f'run_at_{n}']) / 1e6:.3f}"
+
+
 # Fields that follow from others, most of them from instants of the script itself.
 DERIVED: dict[str, Callable[[dict], str]] = {
     "created_z": lambda v: utc(v["created_at"]) + "Z",
@@ -88,8 +93,9 @@ DERIVED: dict[str, Callable[[dict], str]] = {
     "scheduled_z": lambda v: utc(v["scheduled_at"]) + "Z",
     "cleared_at": lambda v: python_datetime(v["reschedule_at"]),
     "elapsed": lambda v: f"{(v['returned_at'] - v['run_at']) / 1e6:.3f}",
-    "elapsed_0": lambda v: f"{(v['returned_at_0'] - v['run_at_0']) / 1e6:.3f}",
-    "elapsed_1": lambda v: f"{(v['returned_at_1'] - v['run_at_1']) / 1e6:.3f}",
+    **{f"elapsed_{n}": partial(_elapsed, n) for n in range(30)},
+    "scratch": lambda v: v["volume_id"][:8],
+    "device": lambda v: f"stack-volumes-{v['backend']}".replace("-", "--") + "-" + f"volume-{v['volume_id']}".replace("-", "--"),
     "until": lambda v: python_timestamp(v["zones_at"] + 3_600_000_000),
     "access_date": lambda v: time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(v["received_at"] // 1_000_000)),
     "milliseconds": lambda v: str((v["answered_at"] - v["received_at"]) // 1000),
