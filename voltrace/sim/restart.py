@@ -27,6 +27,8 @@ def kill(site: Site) -> None:
 
 def _restart(site: Site) -> Generator:
     env, old = site.env, site.volumes
+    while any(process.playing for process in old):
+        yield env.timeout(1000)
     yield env.timeout(max(0, *(process.until - env.now for process in old)) + 1)
     for process in old:
         for request in process.active:

@@ -108,9 +108,10 @@ def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, 
     plays = Plays(Prefix(plan.format), merger)
 
     def tick() -> None:
+        until = plays.horizon(env.now)
         plays.write()
-        merger.flush(env.now)
-        truths.flush(env.now)
+        merger.flush(until)
+        truths.flush(until)
         progress.show(site.sent)
 
     site = Site(env, plan.scenario, stage, plays, truths, plan.seed, tick)

@@ -102,6 +102,7 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
         worker = site.idle.take() or (yield site.idle.wait())
     assert worker is not None
     env, story, wish = site.env, request.story, request.wish
+    processor = None if site.machines is None else (yield from site.machines.claim(worker))
     body = wish.body
     ending, error, more = _judge(site, request)
     kind = request.fields["type_name"]
@@ -113,8 +114,8 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
     site.count(worker, values, len(body), 997 if ending == ACCEPTED else 151)
     if ending == ACCEPTED or ending in BREAKDOWNS:
         _make_row(site, request, values, ending)
-    play = site.play(worker, script, values, request, run)
     site.truth.begin(story)
+    play = site.play(worker, script, values, request, run) if processor is None else (yield from processor.play(site, script, values, request, run))
     lost = False
     if "zones_at" in values:
         worker.zones_until = values["zones_at"] + 3_600_000_000
