@@ -19,9 +19,9 @@ def kill(site: Site) -> None:
     """Kills every process of the volume service as soon as the lines that they have begun are written; systemd starts them again."""
     if not site.stopped:
         site.stopped = True
-        for process, pool in zip(site.volumes, site.pools):
+        for n, process in enumerate(site.volumes):
             process.dying = True
-            site.broker.close(pool.topic)
+            site.broker.close(site.pools_of(n)[0].topic)
         site.env.process(_restart(site))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 from ..lifecycle import API, FAILURE, SCHEDULER, SCHEDULER_TOPIC
 from ..verdict import Outcome
+from .follow import follow
 from .lines_api import ACCEPTED, BREAKDOWNS, REFUSALS, compose_create
 from .lines_image import format_of, shows_image
 from .load import Wish
@@ -87,7 +88,7 @@ def _source_fields(site: Site, wish: Wish) -> dict:
         fields[f"{name}_python"] = python(wish.source_id) if theirs else "None"
     beside = None  # where its source is
     if wish.source in ("volume", "snapshot"):
-        beside = site.source_pool(site.scenario.type(wish.volume.get("volume_type", site.scenario.default_type))).host
+        beside = site.source_pool(site.kinds.get(wish.volume.get("volume_type", site.scenario.default_type))).host
     fields["resource_backend"] = f"'{beside}'" if beside else "<?>"
     fields["resource_backend_item"] = f"'resource_backend': {site.stage.release.python(beside)}, " if beside else ""
     if wish.source == "image":
@@ -137,7 +138,7 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
     yield env.timeout(play.last - env.now + 1)
     site.idle.give(worker)
     if ending == ACCEPTED and site.scenario.poll_s:
-        env.process(poll(site, request))
+        follow(poll(site, request))
     if ending != ACCEPTED or lost:
         site.end(request)
 
