@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from voltrace.check.judge import judge_all
@@ -31,9 +30,8 @@ def _journal(burst=3, interval=10.0):
 def _limit(journal, *whens):
     """What is left of a volume service's lines at these seconds, by their last words."""
     stamp = "Jan  5 09:00:00.000000 controller"
-    ats = np.array([round(when * 1e6) for when in whens], np.int64)
-    _, left = journal.limit("volume", ats, [f"{stamp} cinder-volume[7]: line at {when}" for when in whens])
-    return [line.rpartition(": ")[2].removeprefix("line at ") for record in left for line in record.split("\n")]
+    left = journal.limit([(round(when * 1e6), 0, f"{stamp} cinder-volume[7]: line at {when}") for when in whens], ("volume",))
+    return [line.rpartition(": ")[2].removeprefix("line at ") for _, _, record in left for line in record.split("\n")]
 
 
 def test_limit__burst_and_interval__as_journald_counts():
@@ -47,17 +45,17 @@ def test_limit__burst_and_interval__as_journald_counts():
 def test_limit__several_lines_of_a_record__count_each():
     journal = _journal(burst=3)
     stamp = "Jan  5 09:00:00.000000 controller cinder-volume[7]: "
-    _, left = journal.limit("volume", np.array([0, 1]), [f"{stamp}a\n{stamp}b", f"{stamp}c\n{stamp}d"])
-    assert [line[-1] for record in left for line in record.split("\n")] == ["a", "b", "c"]
+    left = journal.limit([(0, 0, f"{stamp}a\n{stamp}b"), (1, 0, f"{stamp}c\n{stamp}d")], ("volume",))
+    assert [line[-1] for _, _, record in left for line in record.split("\n")] == ["a", "b", "c"]
 
 
 def test_limit__other_hosts_and_services__have_their_own():
     journal = _journal(burst=1)
     stamp = "Jan  5 09:00:00.000000"
-    elsewhere = [f"{stamp} other cinder-volume[7]: controller cinder-volume[8]: x"] * 5
-    assert journal.limit("volume", np.zeros(5, np.int64), elsewhere)[1] == elsewhere
+    elsewhere = [(0, 0, f"{stamp} other cinder-volume[7]: controller cinder-volume[8]: x")] * 5
+    assert journal.limit(elsewhere, ("volume",)) == elsewhere
     for service, name in (("volume", "cinder-volume"), ("scheduler", "cinder-scheduler"), ("api", "devstack@c-api.service")):
-        assert len(journal.limit(service, np.zeros(3, np.int64), [f"{stamp} controller {name}[7]: x"] * 3)[1]) == 1
+        assert len(journal.limit([(0, 0, f"{stamp} controller {name}[7]: x")] * 3, (service,))) == 1
 
 
 @pytest.mark.parametrize("form", ["short-precise", "short", "with-unit", "json", "export", "cat"])

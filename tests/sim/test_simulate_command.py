@@ -58,7 +58,7 @@ def test_merged__the_services_lines__all_and_in_order(tmp_path):
         (["--release", "pike"], "no release 'pike' to simulate; there are queens, train, "),
         (["--release", "grizzly"], "there are queens, train, "),
         (["--format", "xml"], "there are short, short-precise"),
-        (["--scenario", "nosuch"], "there are busy, devstack, full-backends, mixed, "),
+        (["--scenario", "nosuch"], "there are busy, devstack, full-backends, gate, mixed, "),
         (["--scenario", "nosuch.toml"], "cannot be read"),
         (["--arrivals", "poisson:0"], "must be burst, every:SECONDS, poisson:RATE or closed:CLIENTS"),
         (["--arrivals", "poisson:nan"], "must be burst"),
@@ -137,8 +137,8 @@ def test_files__stamps_without_year__dated_by_their_last_line(tmp_path):
 
 
 def test_start__with_zone__is_taken_to_utc(tmp_path):
-    simulate(tmp_path / "out", "--start", "2026-03-01T08:00:00+08:00", "--arrivals", "burst")
-    assert json.loads((tmp_path / "out" / "truth.jsonl").read_text().splitlines()[0])["start"].startswith("2026-03-01T00:00:00")
+    simulate(tmp_path / "out", "--start", "2026-03-01T08:00:00+08:00", "--format", "short-iso")
+    assert (tmp_path / "out" / "merged.log").read_text().startswith("2026-03-01T00:00:00+0000 ")  # the services' start
 
 
 def test_stdout__dash__merged_lines_and_truth_apart(tmp_path):

@@ -11,7 +11,7 @@ PLAIN = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40)
 
 def written(record, values, payloads=None):
     records = compile_records([PREFIX + record], payloads or {})
-    texts = {records.write(["S"], [".1"], records.take({"tail": " T ", "pid": "7", **values}))[0] for _ in range(5)}
+    texts = {records.write([(["S"], [".1"], records.take({"tail": " T ", "pid": "7", **values}))])[0] for _ in range(5)}
     assert records.function is not None and len(texts) == 1, "a seldom used script is written like one that is used often"
     return texts.pop()
 

@@ -15,15 +15,22 @@ def follow(generator: Generator, finish: Callable[[], None] | None = None) -> No
     It does what `simpy.Process` does for generators that nobody interrupts or waits for, and begins at once: a process
     makes two events of its own, for its beginning and its end, and they would be a third of a create's.
     """
-    advance = generator.send
+    _Follower(generator, finish)(None)
 
-    def resume(event: simpy.Event | None) -> None:
+
+class _Follower:
+    """What an awaited event calls. An object, not a closure: one that names itself would be a reference cycle a request."""
+
+    __slots__ = ("advance", "finish")
+
+    def __init__(self, generator: Generator, finish: Callable[[], None] | None) -> None:
+        self.advance, self.finish = generator.send, finish
+
+    def __call__(self, event: simpy.Event | None) -> None:
         try:
-            awaited = advance(None if event is None else event.value)
+            awaited = self.advance(None if event is None else event.value)
         except StopIteration:
-            if finish is not None:
-                finish()
+            if self.finish is not None:
+                self.finish()
         else:
-            awaited.callbacks.append(resume)
-
-    resume(None)
+            awaited.callbacks.append(self)

@@ -12,8 +12,6 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..encode import instant
 from ..formats import IDENTIFIERS, UNITS, Format
 from .cloud import Scenario
@@ -50,15 +48,13 @@ class Journal:
     losses: dict[str, tuple[str, int]] = field(default_factory=dict)
     lossy: bool = False
 
-    def limit(self, service: str, ats: np.ndarray, records: list[str]) -> tuple[np.ndarray, list[str]]:
-        """What is left of a service's records, which come in their order, with what the journal says in between."""
-        whens: list[int] = []
-        left: list[str] = []
-        for at, record in zip(ats.tolist(), records):
-            sender = self.sender.match(record, 0, _HEAD)
+    def limit(self, records: list[tuple[int, int, str]], services: tuple[str, ...]) -> list[tuple[int, int, str]]:
+        """What is left of records, which come in their order (instant, number of the service, text), with what the journal says in between."""
+        left: list[tuple[int, int, str]] = []
+        for at, number, record in records:
+            sender, service = self.sender.match(record, 0, _HEAD), services[number]
             if sender is None or sender[2] not in self.limits:
-                whens.append(at)
-                left.append(record)
+                left.append((at, number, record))
                 continue
             unit = self.units.setdefault((service, sender[2]), _Unit())
             burst, interval = self.limits[sender[2]]
@@ -75,9 +71,8 @@ class Journal:
                     unit.dropped += 1
                     self._lose(service, at, record)
             if lines:
-                whens.append(at)
-                left.append("\n".join(lines))
-        return np.array(whens, np.int64), left
+                left.append((at, number, "\n".join(lines)))
+        return left
 
     def _lose(self, service: str, at: int, record: str) -> None:
         self.lossy = True

@@ -140,9 +140,7 @@ class Plays:
         if script.written is not None:
             written = list(script.written)
             ats, shown = ats[:, written], shown[:, written]
-        records: list[str] = []
-        for play, heads, fractions in zip(plays, *self.prefix.stamps(shown)):
-            records += script.records.write(heads, fractions, play.fields)
+        records = script.records.write(zip(*self.prefix.stamps(shown), [play.fields for play in plays]))
         alter = plays[0].alter
         if alter:
             records, changed = alter(records, ats[0].tolist())

@@ -6,9 +6,12 @@ from collections.abc import Generator
 
 from ..lifecycle import API, FAILURE, SCHEDULER, SCHEDULER_TOPIC
 from ..verdict import Outcome
+from .follow import follow
 from .lines_api import ACCEPTED, BREAKDOWNS, REFUSALS, compose_create
+from .lines_image import format_of, shows_image
 from .load import Wish
 from .play import Play
+from .polling import poll
 from .site import Process, Request, Site
 from .truth import Story
 
@@ -16,6 +19,10 @@ from .truth import Story
 _ROW_LEFT = {"database": None, "commit": "deleted-row", "cast": "creating"}
 _CAUSES = {400: "invalid-input", 404: "not-found", 413: "over-quota"}
 _COUNTED = ("quota-gigabytes", "quota-volumes", *BREAKDOWNS, ACCEPTED)
+
+
+# Where the image service keeps an image, for services that may read it there themselves.
+_STORED = "[{'url': 'file:///opt/stack/data/glance/images/%s', 'metadata': {'store': 'fs'}}]"
 
 
 def arrive(site: Site, wish: Wish) -> Request:
@@ -79,10 +86,14 @@ def _source_fields(site: Site, wish: Wish) -> dict:
         theirs = wish.source == source
         fields[f"{name}_id"] = wish.source_id if theirs else "None"
         fields[f"{name}_python"] = python(wish.source_id) if theirs else "None"
-    beside = site.pools[0].host if wish.source in ("volume", "snapshot") else None  # where its source is
+    beside = None  # where its source is
+    if wish.source in ("volume", "snapshot"):
+        beside = site.source_pool(site.kinds.get(wish.volume.get("volume_type", site.scenario.default_type))).host
     fields["resource_backend"] = f"'{beside}'" if beside else "<?>"
     fields["resource_backend_item"] = f"'resource_backend': {site.stage.release.python(beside)}, " if beside else ""
-    fields["image_name"], fields["image_checksum"] = "cirros", wish.source_id.replace("-", "")
+    if wish.source == "image":
+        fields |= {"image_name": "cirros", "image_checksum": wish.source_id.replace("-", ""), "image_format": format_of(wish.source_id)}
+        fields["image_location"] = f"(None, {_STORED % wish.source_id if shows_image(site.stage) else None})"
     return fields
 
 
@@ -96,7 +107,8 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
     body = wish.body
     ending, error, more = _judge(site, request)
     kind = request.fields["type_name"]
-    script = site.stage.script(compose_create, ending, env.now >= worker.zones_until, ending in _COUNTED and kind not in worker.types, wish.source)
+    type_new, first = ending in _COUNTED and kind not in worker.types, site.serves_first(worker)
+    script = site.stage.script(compose_create, ending, env.now >= worker.zones_until, type_new, wish.source, first)
     run = site.begin_run(request, API, 1) if script.steps else None
     values = site.values(request, API, run.ids if run else {}, more, {"error": error, "body_json": body, "body_python": site.stage.release.body(wish.volume)})
     values["controller"] = site.controller
@@ -125,6 +137,8 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
         _fail(site, request, play, ending, error)
     yield env.timeout(play.last - env.now + 1)
     site.idle.give(worker)
+    if ending == ACCEPTED and site.scenario.poll_s:
+        follow(poll(site, request))
     if ending != ACCEPTED or lost:
         site.end(request)
 
@@ -146,6 +160,8 @@ def _judge(site: Site, request: Request) -> tuple[str, str, dict]:
         return "schema", "", {}
     if "volume_type" in volume and volume["volume_type"] not in site.types:
         return "type", "", {}
+    if request.wish.fault and request.wish.fault.kind == "image-unknown":
+        return "image", "", {}
     if size < 1:
         return "flow-size", f"Invalid input received: Volume size '{size}' must be an integer and greater than 0", {}
     if volume.get("availability_zone", zones[0]) not in zones:

@@ -97,8 +97,10 @@ def _choose(site: Site, request: Request, run: Run, values: dict, receipt: Scrip
     if left:
         best, weights = weigh(scenario, [pools[n] for n in left], question)
         values.update(weights)
-        # A copy is made where its source is.
-        chosen = next((p for p in best if p is pools[0]), None) if request.wish.source in ("volume", "snapshot") else best[0]
+        chosen = best[0]
+        if request.wish.source in ("volume", "snapshot"):  # a copy is made where its source is
+            source = site.source_pool(kind)
+            chosen = source if source in best else None
     if chosen:
         chosen.consume(fields["size"], site.env.now)
         values["taken"] = chosen.capabilities(site.payloads)

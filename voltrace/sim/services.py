@@ -18,6 +18,7 @@ from .service_api import arrive, serve
 from .service_scheduler import schedule
 from .service_volume import create
 from .site import Site
+from .start_up import after, start_services
 
 # Truth needs logs that go on past stuck-after (600 s) behind the last fault, in every process.
 STUCK_AFTER_US = 600_000_000
@@ -33,12 +34,18 @@ def open_services(site: Site) -> None:
 def run_load(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng: Random) -> None:
     """Sends the load through the services and lets them live on for a while."""
     env = site.env
-    after = STUCK_AFTER_US + 2 * site.scenario.background_s * 1_000_000
+    silence = STUCK_AFTER_US + 2 * site.scenario.background_s * 1_000_000
     lead = any(ask.trouble and ask.trouble.loses for ask in site.scenario.requests)
-    clients = [env.process(_later(site, client) if lead else client) for client in _clients(site, load, arrivals, rng)]
+    up = start_services(site)
+    coming = _clients(site, load, arrivals, rng)
+    if lead:
+        coming = [_later(site, client) for client in coming]
+    if up > env.now:
+        coming = [after(site, up, client) for client in coming]
+    clients = [env.process(client) for client in coming]
 
     def over() -> bool:
-        return site.running == 0 and all(c.triggered for c in clients) and env.now > site.last_end + after
+        return site.running == 0 and all(c.triggered for c in clients) and env.now > site.last_end + silence
 
     start_background(site, over)
     env.run()

@@ -126,6 +126,11 @@ class Site:
         """The pool of that name (``host@backend#pool``)."""
         return self.pool_of[host]
 
+    def source_pool(self, kind: VolumeType | None) -> Pool:
+        """Where the volumes and snapshots lie that volumes of this type are made from: the first pool that the type allows."""
+        wanted = kind.backend if kind else None
+        return next((pool for pool in self.pools if wanted in (None, pool.backend.name)), self.pools[0])
+
     def _process(self, service: str, host: str) -> Process:
         pid, host = next(self.pids), host or self.scenario.node
         return Process(service, str(pid), self.plays.prefix.tail(service, host, pid), host, clock_of(self.scenario.host(host), self.clocks.start))
@@ -232,6 +237,10 @@ class Site:
         project, user = (v["project_name"], v["project_id"]), (v["user_shown"], v["user_id"])
         return write_context(self.stage.format.layout, self.stage.release.name, v["request_id"], v["global_request_id"], project, user)
 
+    def serves_first(self, worker: Process) -> bool:
+        """Whether the next request is the first that an API worker serves after its start."""
+        return not (worker.requests or self.scenario.warm)
+
     def count(self, worker: Process, values: dict, body: int, answer: int) -> None:
         """The web server counts a request; its access line shows the counts and sizes (bytes)."""
         worker.requests += 1
@@ -254,13 +263,17 @@ class Site:
             self.let_go(request)
         self.truth.end(request.story)
 
+    def over(self, request: Request) -> int:
+        """The true instant of the request's last line so far (µs)."""
+        return request.over if self.clocks.differ else request.story.end
+
     def let_go(self, request: Request) -> None:
         """Nobody waits for the request any more."""
         fault = request.wish.fault
         if fault and fault.disables and request.tried:
             self.pool(request.tried[-1]).enabled = True
         self.running -= 1
-        end = request.over if self.clocks.differ else request.story.end
+        end = self.over(request)
         self.last_end = max(self.last_end, end, self.env.now)
         done = request.done
         if done is not None:
