@@ -166,7 +166,7 @@ def test_interrupt__in_the_middle__130_and_nothing_left(tmp_path):
         time.sleep(0.05)
     time.sleep(0.3)
     child.send_signal(signal.SIGINT)
-    error = child.communicate(timeout=20)[1].decode()
+    error = child.communicate(timeout=60)[1].decode()
     assert child.returncode == 130 and "Traceback" not in error
     assert list(tmp_path.iterdir()) == []
 
