@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from voltrace.lifecycle import VOLUME_CREATE, Position, Refusal, Step, advance
-from voltrace.sim.faults import FAULTS
+from voltrace.sim.faults import LAWFUL
 from voltrace.sim.grants import Grants
 from voltrace.sim.scenario_file import load_scenario
 
@@ -27,7 +27,7 @@ def test_faults__mixed__lead_to_what_they_announce(release):
             seen.add(fault["kind"])
             assert (truth["outcome"], truth["cause"]) == (fault["expect"]["outcome"], fault["expect"]["cause"]), (fault, truth["request_id"])
             assert truth["start"] <= fault["at"]
-    assert seen == set(FAULTS)
+    assert seen == set(LAWFUL)
 
 
 def test_mixed__300_requests__every_outcome_and_cause_so_far():

@@ -216,6 +216,7 @@ def _build(scan: Scan, layouts, request: int, request_id: str, rows: list[int], 
             if elided is None and raw.kind.level == "DEBUG" and split_suffix(raw.facts["text"], layout)[1] is None:
                 where = Location(scan.sources[raw.source], raw.line)
                 builder.diagnostics.append(Diagnostic("torn-record", "this record breaks off: its end is missing", where, request_id))
+                continue
         builder.add(raw, elided)
     builder.diagnostics += noted
     stepped = request in scan.stepped

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .faults import FAULTS, SOURCES, Fault
+from .fault import SOURCES, Fault
+from .faults import FAULTS
 
 # Room that a driver cannot tell, in its own words. Cinder lets both pass its CapacityFilter and weighs them lowest.
 INFINITE, UNKNOWN = "infinite", "unknown"

@@ -1,52 +1,15 @@
 """What can go wrong in a simulated cloud: one row a kind, each with what complete logs must show for it.
 
-A request of a scenario names its fault. Some are in what the client asks for (``asks``, parts of the request's body, or ``source``,
-what the volume is made from), the others are done to a service while it works.
+A request of a scenario names its fault. Some are in what the client asks for, the others are done to a service while it works, and those of
+`falsehoods` are unlawful: no lifecycle allows what the log then shows. They are for testing checkers.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from .falsehoods import FALSEHOODS
+from .fault import Fault
 
-# What a volume may be made from, and the part of the request's body that names it.
-SOURCES = {"volume": "source_volid", "snapshot": "snapshot_id", "image": "imageRef"}
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One kind of fault: where it strikes, and what it leads to.
-
-    ``breaks`` is what fails in the API (a name of `lines_api.BREAKDOWNS`). ``raises`` is what fails in the volume service
-    (a name of `lines_volume.FAILURES`), on ``attempts`` of the attempts (0: on all).
-    ``loses``: the cast to the scheduler never arrives. ``kills``: the volume service dies while the driver works, and is started again.
-    ``hangs``: the driver never returns. ``needs`` are parts of the body that the scenario must give, for the fault depends on its cloud.
-    """
-
-    kind: str
-    service: str
-    text: str
-    outcome: str
-    cause: str | None
-    asks: dict = field(default_factory=dict)
-    source: str = ""
-    needs: tuple[str, ...] = ()
-    breaks: str | None = None
-    loses: bool = False
-    kills: bool = False
-    hangs: bool = False
-    deviations: tuple[str, ...] = ()
-    diagnostics: tuple[str, ...] = ()
-    raises: str | None = None
-    attempts: int = 0
-    disables: bool = False
-
-    def expect(self, max_attempts: int) -> dict:
-        """What a reader of complete logs must find, as truth.jsonl says it, where so many attempts are allowed."""
-        outcome, cause = (self.outcome, self.cause) if self.attempts < max_attempts else ("failed", "driver-error")
-        return {"outcome": outcome, "cause": cause, "deviations": [*self.deviations], "diagnostics": [*self.diagnostics]}
-
-
-FAULTS = {
+LAWFUL = {
     f.kind: f
     for f in (
         Fault("size-zero", "api", "the client asks for 0 GB", "refused", "invalid-input", {"size": 0}),
@@ -104,3 +67,4 @@ FAULTS = {
         ),
     )
 }
+FAULTS = LAWFUL | FALSEHOODS

@@ -98,20 +98,32 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
     if ending in _COUNTED or ending == "quota-limit":
         story.volume_type, story.zone = kind, request.fields["zone"]
     if ending == ACCEPTED:
-        story.status = 202
+        story.status = wish.fault.answers if wish.fault else 202
         request.fields["created_at"] = values["created_at"]
         if wish.fault and wish.fault.loses:
             lost = True
             _lose(site, request, values["sent_at"])
         else:
-            arrival = values["sent_at"] + site.sample("broker/cinder-scheduler")
+            late = round(wish.fault.late_s * 1e6) if wish.fault else 0
+            arrival = values["sent_at"] + site.sample("broker/cinder-scheduler") + late
+            if late:
+                site.blame(request, SCHEDULER, values["sent_at"])
             site.broker.cast(SCHEDULER_TOPIC, arrival, request, values["sent_at"], API)
     else:
         _fail(site, request, play, ending, error)
     yield env.timeout(play.last - env.now + 1)
     site.idle.give(worker)
-    if ending != ACCEPTED or lost:
+    if wish.fault and wish.fault.strays and ending in BREAKDOWNS:
+        _stray(site, request, values["created_at"])
+    elif ending != ACCEPTED or lost:
         site.end(request)
+
+
+def _stray(site: Site, request: Request, created: int) -> None:
+    """The scheduler is sent what the API never cast. To the lifecycle it is as if the API had."""
+    request.where = site.grants.take(0, site.stage.script(compose_create, ACCEPTED, False, False, request.wish.source))
+    request.fields["created_at"] = created
+    site.broker.cast(SCHEDULER_TOPIC, site.env.now + site.sample("broker/cinder-scheduler"), request, None, API)
 
 
 def _lose(site: Site, request: Request, sent: int) -> None:

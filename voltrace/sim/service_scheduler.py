@@ -17,8 +17,8 @@ from .template import fill
 from .truth import Run
 
 
-def schedule(site: Site, request: Request, sent: int, sender: str) -> Generator:
-    """One run of the scheduler's flow, begun by the cast that ``sender`` made at ``sent``."""
+def schedule(site: Site, request: Request, sent: int | None, sender: str) -> Generator:
+    """One run of the scheduler's flow, begun by the cast that ``sender`` made at ``sent`` (None: it made none)."""
     request.attempt += 1
     number, env = request.attempt, site.env
     exceeded = number > site.scenario.max_attempts

@@ -13,6 +13,8 @@ from ..lifecycle import API, SCHEDULER, VOLUME, VOLUME_CREATE
 from .broker import Broker
 from .capacity import Pool, open_pools
 from .cloud import Scenario, VolumeType
+from .edits import EDITS
+from .falsify import falsify
 from .grants import Grants
 from .ids import Ids
 from .lines_scheduler import Layout
@@ -51,7 +53,10 @@ class Process:
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """A request on its way: what was asked for, what happens to it, its fields, and where it stands in the lifecycle."""
+    """A request on its way: what was asked for, what happens to it, its fields, and where it stands in the lifecycle.
+
+    ``falsified``: its unlawful fault has struck. ``again``: where it stood before the volume service took it up, if that gets it once more (else -1).
+    """
 
     wish: Wish
     story: Story
@@ -62,6 +67,8 @@ class Request:
     tried: tuple[str, ...] = ()
     last_trace: str = ""
     hung: bool = False
+    falsified: bool = False
+    again: int = -1
 
 
 class Site:
@@ -146,6 +153,11 @@ class Site:
 
     def play(self, process: Process, script: Script, values: dict, request: Request | None = None, run: Run | None = None) -> Play:
         """Plays a script from now on; marks become fields. Asks the lifecycle for its steps."""
+        granted, falsified = script, None
+        if request is not None and request.wish.fault is not None and request.wish.fault.edit and not request.falsified:
+            falsified = falsify(self.stage, script, EDITS[request.wish.fault.edit], request.story.request_id)
+            if falsified is not None:
+                script = falsified.script
         begin, lapses = self.env.now, script.draw(self.times)
         for name, record in script.marks:
             values[name] = begin + lapses[record]
@@ -156,9 +168,12 @@ class Site:
             process.until = last
         if request is not None:
             request.story.witness(play)
+            if falsified is not None:
+                request.falsified = True
+                self.blame(request, script.service, play.at(falsified.first))
             if run is not None:
                 run.plays.append(play)
-                request.where = self.grants.take(request.where, script)
+                request.where = self.grants.take(request.where, granted)
         plays = self.plays
         plays.add(play)
         if plays.size > _WAITING:

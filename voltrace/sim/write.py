@@ -59,4 +59,4 @@ class Merger:
     def _write(self, file: BinaryIO, records: list[str]) -> None:
         for start in range(0, len(records), _BLOCK):
             lines = "\n".join(records[start : start + _BLOCK])
-            file.write(f"{lines}\n".encode() if self.pack is None else b"".join([self.pack(line) for line in lines.split("\n")]))
+            file.write(f"{lines}\n".encode("utf-8", "surrogateescape") if self.pack is None else b"".join([self.pack(line) for line in lines.split("\n")]))
