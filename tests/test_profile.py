@@ -3,7 +3,7 @@
 import pytest
 
 from voltrace.errors import UsageError
-from voltrace.profile import Times, default_profile, read_profile
+from voltrace.profile import Times, default_profile, load_profile, read_profile
 
 
 def test_default__every_figure__has_source_and_observations():
@@ -36,3 +36,16 @@ def test_read__bad_profile__names_the_key(text, says):
 def test_figure__unknown__is_named():
     with pytest.raises(UsageError, match="no figure 'api/tea'"):
         default_profile()["api/tea"]
+
+
+def test_load__a_figure_of_its_own__the_rest_is_the_default(tmp_path):
+    (tmp_path / "p.toml").write_text("levels = [0, 1]\n[volume]\nlvcreate = { quantiles_us = [5_000_000, 6_000_000], n = 2, source = 'by hand' }\n")
+    profile = load_profile(str(tmp_path / "p.toml"))
+    assert 5_000_000 <= profile.tabulate("volume/lvcreate", 64).min() <= profile.tabulate("volume/lvcreate", 64).max() <= 6_000_000
+    assert list(profile.tabulate("api/line", 64)) == list(default_profile().tabulate("api/line", 64))
+
+
+def test_load__figure_that_is_not_simulated__the_nearest_is_named(tmp_path):
+    (tmp_path / "p.toml").write_text("levels = [0, 1]\n[volume]\nlvcreat = { quantiles_us = [5, 6] }\n")
+    with pytest.raises(UsageError, match="no figure 'volume/lvcreat' is simulated; did you mean 'volume/lvcreate'"):
+        load_profile(str(tmp_path / "p.toml"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -48,6 +49,11 @@ class Profile:
         except KeyError:
             raise UsageError(f"profile {self.name} has no figure '{figure}'") from None
 
+    def tabulate(self, figure: str, size: int) -> np.ndarray:
+        """``size`` equally likely values (µs) of a figure; of the profile that comes with voltrace, if this one lacks the figure."""
+        profile = self if figure in self.times else default_profile()
+        return profile[figure].tabulate(profile.levels, size)
+
 
 def read_profile(text: str, name: str) -> Profile:
     """A profile from TOML. Raises UsageError that names the key at fault."""
@@ -78,12 +84,18 @@ def _read_times(figure: object, size: int, where: str) -> Times:
 
 
 def load_profile(path: str) -> Profile:
-    """The profile in that TOML file. Raises UsageError if it cannot be read."""
+    """The profile in that TOML file, for the simulator. Raises UsageError if it cannot be read or names a figure that the simulator does not know."""
     try:
         text = Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"profile {path} cannot be read: {error}") from None
-    return read_profile(text, path)
+    profile, known = read_profile(text, path), default_profile().times
+    for figure in profile.times:
+        if figure not in known:
+            near = get_close_matches(figure, known, 1)
+            hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known)}"
+            raise UsageError(f"profile {path}: no figure '{figure}' is simulated; {hint}")
+    return profile
 
 
 @cache

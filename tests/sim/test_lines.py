@@ -60,7 +60,7 @@ def test_lines__those_without_head__continue_a_record(release):
             assert body is not None
             if not HEAD.match(body):
                 assert re.match(
-                    r"ERROR [\w.]+ |\d predecessors|  Atom| +\|__|  Flow|Failure: |Command: |Exit code: |Stdout: |Stderr: |\[pid: |/opt/stack/|/usr/local/|  warnings|  attachments",
+                    r"ERROR [\w.]+ |\d predecessors|  Atom| +\|__|  Flow|Failure: |Command: |Exit code: |Stdout: |Stderr: |\[pid: |/opt/stack/|/usr/local/|  warnings|  attachments|  return base",
                     body,
                 ), body
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from datetime import UTC, datetime
 import pytest
 
 from voltrace.cli.main import main
+from voltrace.sim.progress import draw
 
 FILES = {"c-api.log", "c-sch.log", "c-vol.log", "merged.log", "truth.jsonl"}
 
@@ -55,7 +58,7 @@ def test_merged__the_services_lines__all_and_in_order(tmp_path):
         (["--release", "pike"], "no release 'pike' to simulate; there are queens, train, "),
         (["--release", "grizzly"], "there are queens, train, "),
         (["--format", "xml"], "there are short, short-precise"),
-        (["--scenario", "nosuch"], "there are devstack, faulty, full-backends, "),
+        (["--scenario", "nosuch"], "there are devstack, faulty, full-backends, gate, mixed, "),
         (["--scenario", "nosuch.toml"], "cannot be read"),
         (["--arrivals", "poisson:0"], "must be burst, every:SECONDS, poisson:RATE or closed:CLIENTS"),
         (["--arrivals", "poisson:nan"], "must be burst"),
@@ -134,8 +137,8 @@ def test_files__stamps_without_year__dated_by_their_last_line(tmp_path):
 
 
 def test_start__with_zone__is_taken_to_utc(tmp_path):
-    simulate(tmp_path / "out", "--start", "2026-03-01T08:00:00+08:00", "--arrivals", "burst")
-    assert json.loads((tmp_path / "out" / "truth.jsonl").read_text().splitlines()[0])["start"].startswith("2026-03-01T00:00:00")
+    simulate(tmp_path / "out", "--start", "2026-03-01T08:00:00+08:00", "--format", "short-iso")
+    assert (tmp_path / "out" / "merged.log").read_text().startswith("2026-03-01T00:00:00+0000 ")  # the services' start
 
 
 def test_stdout__dash__merged_lines_and_truth_apart(tmp_path):
@@ -177,3 +180,46 @@ def test_list__built_in_scenarios__named_with_a_line_each(capsys):
 def test_output__missing__says_how(capsys):
     assert main(["simulate"]) == 2
     assert "-o DIR" in capsys.readouterr().err
+
+
+def test_profile__a_slow_driver__shows_in_the_truth(tmp_path, capsys):
+    (tmp_path / "p.toml").write_text("levels = [0, 1]\n[volume]\nlvcreate = { quantiles_us = [5_000_000, 6_000_000], n = 2, source = 'by hand' }\n")
+    assert main(["simulate", "-o", str(tmp_path / "slow"), "--requests", "3", "--profile", str(tmp_path / "p.toml")]) == 0
+    truths = [json.loads(line) for line in (tmp_path / "slow" / "truth.jsonl").read_text().splitlines()]
+    assert all(t["duration_s"] > 5 for t in truths if t["outcome"] == "created")
+    assert main(["simulate", "-o", str(tmp_path / "no"), "--profile", str(tmp_path / "nosuch.toml")]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_progress__on_a_terminal__a_bar_that_goes_away(tmp_path):
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execv(sys.executable, [sys.executable, "-c", "import sys; from voltrace.cli.main import main; main(sys.argv[1:])", "simulate", "-o", str(tmp_path / "out"), "--requests", "1500"])  # fmt: skip
+    shown = b""
+    while True:
+        try:
+            piece = os.read(terminal, 1 << 16)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    os.waitpid(pid, 0)
+    assert re.search(rb"\r\x1b\[K\[#+\.+\] +\d+%  [\d,]+ of 1,500 requests", shown)
+    assert b"\r\x1b[K" in shown[shown.rindex(b"requests") :]
+
+
+def test_draw__shares_and_times():
+    assert draw(0, 10, 0.0) == "[" + "." * 30 + "]   0%  0 of 10 requests"
+    assert draw(500, 1000, 10.0) == "[" + "#" * 15 + "." * 15 + "]  50%  500 of 1,000 requests, 10 s left"
+    assert draw(1000, 1000, 10.0).startswith("[" + "#" * 30 + "] 100%")
+
+
+def test_truth__to_a_pipe__is_written_to_it(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    child = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE)
+    code = "import sys; from voltrace.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run([sys.executable, "-c", code, "simulate", "-o", "-", "--truth", str(pipe), "--requests", "2"], stdout=subprocess.DEVNULL)
+    assert done.returncode == 0 and pipe.is_fifo()
+    assert child.communicate(timeout=20)[0].count(b"\n") == 2

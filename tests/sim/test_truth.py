@@ -27,7 +27,7 @@ def test_faults__mixed__lead_to_what_they_announce(release):
             seen.add(fault["kind"])
             assert (truth["outcome"], truth["cause"]) == (fault["expect"]["outcome"], fault["expect"]["cause"]), (fault, truth["request_id"])
             assert truth["start"] <= fault["at"]
-    assert seen == set(LAWFUL)
+    assert seen == set(LAWFUL) - {"device-missing"}  # captured of one release only: no mix has it
 
 
 def test_mixed__300_requests__every_outcome_and_cause_so_far():

@@ -28,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--release", default="2026.2", metavar="NAME", help="whose lines are written (default 2026.2)")
     parser.add_argument("--requests", type=int, metavar="N", help="how many requests (default 20; 1 for a scenario of the message catalogue)")
     parser.add_argument("--arrivals", default="poisson:1", metavar="HOW", help="burst, every:SECONDS, poisson:RATE or closed:CLIENTS (default poisson:1)")
+    parser.add_argument("--profile", metavar="FILE.toml", help="how long things take, learnt from logs or written by hand (default: one node with LVM)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed and options give the same bytes (default 0)")
     parser.add_argument("--start", default="2026-01-05T09:00:00Z", metavar="ISO", help="when the simulation begins (default 2026-01-05T09:00:00Z)")
     parser.add_argument(
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     if args.truth and args.output != "-":
         raise UsageError("--truth goes with -o -; with -o DIR the truth is DIR/truth.jsonl")
     plan = simulation.make_plan(
-        args.scenario, args.release, args.format, args.requests, args.arrivals, args.seed, args.start, args.color, args.level == "DEBUG"
+        args.scenario, args.release, args.format, args.requests, args.arrivals, args.seed, args.start, args.color, args.level == "DEBUG", args.profile
     )
     if args.output == "-":
         simulation.simulate_to(plan, sys.stdout.buffer, Path(args.truth) if args.truth else None)

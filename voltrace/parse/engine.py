@@ -335,7 +335,10 @@ def _diagnose(scan: Scan, reading: Reading) -> None:
                 )
             )
         for at, _, where in cover.starts:
-            if cover.first is not None and at is not None and at > cover.first:
+            if at is None:
+                continue
+            # A log may begin with the service's first start: it was started *again* if a process of it had fallen silent by then.
+            if any(p.last is not None and p.last < at or p.pid is None and p.first is not None and p.first < at for p in cover.processes.values()):
                 reading.diagnostics.append(Diagnostic("service-restarted", f"the {service} service was started again while the log went on", where))
 
 

@@ -6,21 +6,24 @@ from collections.abc import Callable, Generator
 from functools import partial
 
 from .capacity import show_report
-from .lines_api import compose_listing
-from .lines_scheduler import compose_update
-from .lines_volume import compose_report
+from .lines_api import compose_get
+from .lines_living import compose_expiry, compose_report, compose_update
 from .site import Process, Site
+
+_REST = (0, 1, 1)  # how many rounds a periodic task lets pass after it ran: its jitter makes it late for the next more often than not
 
 
 def start_background(site: Site, stop: Callable[[], bool]) -> None:
-    """Each volume service reports its capabilities and each API worker answers a monitor, once a period, until ``stop()``."""
+    """Each volume service sees to its periodic tasks and each API worker answers a monitor, once a period, until ``stop()``."""
     period = site.scenario.background_s * 1_000_000
     if period:
         for n, backend in enumerate(site.scenario.backends):
             every = period if backend.report_s is None else round(backend.report_s * 1_000_000)
-            site.env.process(_repeat(site, every, partial(_report, site, n), stop))
+            site.env.process(_live(site, n, every, stop))
         for worker in site.workers:
             site.env.process(_repeat(site, period, partial(_list_volumes, site, worker), stop))
+        if site.scenario.start_up:
+            site.env.process(_expire(site, period))
 
 
 def _repeat(site: Site, period: int, act: Callable[[], Generator], stop: Callable[[], bool]) -> Generator:
@@ -31,32 +34,64 @@ def _repeat(site: Site, period: int, act: Callable[[], Generator], stop: Callabl
         yield site.env.timeout(max(1, period - (site.env.now - begun)))
 
 
-def _report(site: Site, n: int) -> Generator:
+def _live(site: Site, n: int, period: int, stop: Callable[[], bool]) -> Generator:
+    """The periodic tasks of volume service ``n``, all under the request id of its process. In the last round it reports in any case."""
+    rests, told, process, request_id = [0, 0], None, None, ""
+    yield site.env.timeout(site.times.randrange(period))
+    last = False
+    while not last:
+        begun, last = site.env.now, stop()
+        due = [last and not task or not rest for task, rest in enumerate(rests)]
+        rests = [site.times.choice(_REST) if runs else rest - 1 for runs, rest in zip(due, rests)]
+        if not site.stopped and any(due):
+            if process is not site.volumes[n]:
+                process, request_id = site.volumes[n], f"req-{site.ids.one()}"
+            state = [(pool.used, pool.volumes) for pool in site.pools_of(n)]
+            yield from _report(site, n, request_id, due[0], due[1], state != told)
+            told = state if due[0] else told
+        yield site.env.timeout(max(1, period - (site.env.now - begun)))
+
+
+def _report(site: Site, n: int, request_id: str, reports: bool, counts: bool, changed: bool) -> Generator:
     """Volume service ``n`` looks at its pools and tells the scheduler, which hears of it a little later."""
-    if site.stopped:
-        return
-    pools, driver = site.pools_of(n), site.scenario.backends[n].driver
-    threads = ", ".join(f"<Thread(Thread-{k} (_runner), started daemon {140205770000000 + k})>" for k in (3, 5))
-    shown = {"threads": f"[<_MainThread(MainThread, started 140205891513216)>, {threads}]", "backend": site.scenario.backends[n].name}
+    pools, backend = site.pools_of(n), site.scenario.backends[n]
+    threads = ("Thread-1 (_beat_forever_until_stopped)", "Rabbit-heartbeat", "Thread-3 (_runner)", "Thread-5 (_runner)")
+    listed = ", ".join(f"<Thread({name}, started daemon {140205770469504 + 65536 * k})>" for k, name in enumerate(threads))
+    shown = {"threads": f"[<_MainThread(MainThread, started 140205891513216)>, {listed}]", "backend": backend.name, "request_id": request_id}
     values = site.anonymous_values(None, shown)
-    site.play(site.volumes[n], site.stage.script(compose_report, driver), values)
+    script = site.stage.script(compose_report, backend.driver, reports, counts)
+    if script.pauses:
+        site.play(site.volumes[n], script, values)
+    if not reports:
+        return
     yield site.env.timeout(values["sent_at"] - site.env.now)
     heard = [(pool, pool.measure(site.env.now)) for pool in pools]
     yield site.env.timeout(site.sample("broker/cinder-scheduler"))
     for pool, stats in heard:
         pool.hear(stats)
     received = site.anonymous_values(None, show_report(pools, site.payloads, site.factored))
-    site.play(site.scheduler, site.stage.script(compose_update, pools[0].finite), received)
+    thick = sum(pool.finite and not pool.thin for pool in pools)
+    site.play(site.scheduler, site.stage.script(compose_update, changed and pools[0].finite, thick), received)
+
+
+def _expire(site: Site, period: int) -> Generator:
+    """The scheduler's own tasks run soon after its start; the next time would be a day later."""
+    yield site.env.timeout(site.times.randrange(period, 2 * period))
+    site.play(site.scheduler, site.stage.script(compose_expiry), site.anonymous_values())
 
 
 def _list_volumes(site: Site, worker: Process) -> Generator:
     """A monitor lists the volumes, if the worker is free."""
-    if not site.idle.remove(worker):
-        return
-    project = site.scenario.projects[0].name
-    path = f"/volume/v3/{site.identities[project][0]}/volumes/detail"
+    if site.idle.remove(worker):
+        yield from answer_get(site, worker, site.scenario.projects[0].name, "volumes/detail", "volume-get-all", "detail", 2480)
+
+
+def answer_get(site: Site, worker: Process, project: str, what: str, said: str, method: str, size: int) -> Generator:
+    """A worker answers a GET of ``what`` with ``size`` bytes, and is free again."""
+    path = f"/volume/v3/{site.identities[project][0]}/{what}"
     values = site.anonymous_values(project, {"path": path, "url": site.url(path), "controller": site.controller})
-    site.count(worker, values, 0, 2480)
-    play = site.play(worker, site.stage.script(compose_listing), values)
+    script = site.stage.script(compose_get, said, method, site.serves_first(worker))
+    site.count(worker, values, len(what) + 67, size)
+    play = site.play(worker, script, values)
     yield site.env.timeout(play.last - site.env.now + 1)
     site.idle.give(worker)

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import TYPE_CHECKING
+
+from .follow import follow
 
 if TYPE_CHECKING:
     import simpy
@@ -20,12 +23,13 @@ THREADS = 64  # oslo.messaging's executor_thread_pool_size
 class Queue:
     """A topic's queue. ``waiting`` are the messages that nobody has taken; ``busy`` counts the receiver's threads at work."""
 
-    __slots__ = ("waiting", "receive", "threads", "busy", "open")
+    __slots__ = ("waiting", "receive", "threads", "busy", "open", "finish")
 
-    def __init__(self, receive: Callable[..., Generator], threads: int) -> None:
+    def __init__(self, receive: Callable[..., Generator], threads: int, finish: Callable[[Queue], None]) -> None:
         self.waiting: deque[tuple] = deque()
         self.receive, self.threads = receive, threads
         self.busy, self.open = 0, True
+        self.finish = partial(finish, self)
 
 
 class Broker:
@@ -38,7 +42,7 @@ class Broker:
 
     def subscribe(self, topic: str, receive: Callable[..., Generator], threads: int = THREADS) -> None:
         """``receive(*message)`` becomes a process of its own for each message that comes to the topic, ``threads`` at a time."""
-        self.queues[topic] = Queue(receive, threads)
+        self.queues[topic] = Queue(receive, threads, self._finish)
 
     def cast(self, topic: str, at: int, *message: object) -> None:
         """Sends a message that arrives in its queue at the instant ``at`` (µs)."""
@@ -64,8 +68,7 @@ class Broker:
 
     def _start(self, queue: Queue, message: tuple) -> None:
         queue.busy += 1
-        process = self.env.process(queue.receive(*message))
-        process.callbacks.append(lambda _: self._finish(queue))
+        follow(queue.receive(*message), queue.finish)
 
     def _finish(self, queue: Queue) -> None:
         queue.busy -= 1

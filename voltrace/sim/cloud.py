@@ -157,7 +157,9 @@ class Scenario:
     show, ``access_lines`` whether the web server's do.
 
     ``warm`` services have served requests before: nothing is met for the first time. With ``fresh_reports`` the backends have reported since.
-    ``size_first``: clients name the size before the rest. ``usual_requests`` is how many requests are sent unless somebody says.
+    ``size_first``: clients name the size before the rest. ``start_up``: the log begins with the services' start.
+    ``poll_s``: how long clients wait before they ask (again) what became of their volume; 0: they do not ask.
+    ``usual_requests`` is how many requests are sent unless somebody says.
     A worker process of the API serves ``api_threads`` requests at a time; ``api_cpus`` and ``database_connections`` are what all of them
     share (0: as many as are wanted). A closed client waits ``think_s`` before its next request.
     """
@@ -186,6 +188,8 @@ class Scenario:
     access_lines: bool = True
     fresh_reports: bool = False
     size_first: bool = False
+    start_up: bool = False
+    poll_s: float = _key(0.0, 0, 3600)
     backends: tuple[Backend, ...] = ()
     types: tuple[VolumeType, ...] = ()
     projects: tuple[Project, ...] = ()

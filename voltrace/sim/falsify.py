@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import cycle
 from random import Random
 
 from ..lifecycle import Step
@@ -80,15 +81,23 @@ def _place(lines: Iterable[Line], record: int) -> int:
     return min(at, default=len(places) - 1)
 
 
+@dataclass(slots=True, eq=False)
+class Rewritten(Records):
+    """Records of which some texts are changed when they are written. ``rewrites`` has one for each record, None where nothing changes."""
+
+    rewrites: tuple[Rewrite | None, ...] = ()
+
+    def write(self, plays: Iterable[tuple[list[str], list[str], tuple]]) -> list[str]:
+        texts = Records.write(self, plays)
+        return [rewrite(text) if rewrite else text for text, rewrite in zip(texts, cycle(self.rewrites))]
+
+
 def _rewrite(records: Records, lines: list[Line], places: dict[int, int]) -> Records:
-    """The records' function for these lines. ``places`` are those of the records among the texts that the original writes."""
-
-    def write(heads: list[str], fractions: list[str], fields: tuple) -> list[str]:
-        texts: list[str] = []
-        for n, line in enumerate(lines):
-            at = next((k for k, other in enumerate(lines[:n]) if other.record == line.record), n) if line.copied else n
-            text = records.write([heads[at]] * len(places), [fractions[at]] * len(places), fields)[places[line.record]]
-            texts.append(line.rewrite(text) if line.rewrite else text)
-        return texts
-
-    return replace(records, write=write)
+    """The records of these lines. ``places`` are those of the original records among its templates, which number their stamps."""
+    templates: list[str] = []
+    stamps: dict[int, int] = {}
+    for n, line in enumerate(lines):
+        first = stamps.setdefault(line.record, n)
+        at = places[line.record]
+        templates.append(records.templates[at].replace(f"%({at})s", f"%({first if line.copied else n})s"))
+    return Rewritten(templates, records.fields, records.derived, records.pick, rewrites=tuple(line.rewrite for line in lines))

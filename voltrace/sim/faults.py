@@ -16,6 +16,7 @@ LAWFUL = {
         Fault("size-text", "api", "the client asks for a size that is no number", "refused", "invalid-input", {"size": "abc"}),
         Fault("zone-unknown", "api", "the client asks for an availability zone that does not exist", "refused", "invalid-input", {"availability_zone": "mars"}),
         Fault("type-unknown", "api", "the client asks for a volume type that does not exist", "refused", "not-found", {"volume_type": "no-such-type"}),
+        Fault("image-unknown", "api", "the client asks for an image that does not exist", "refused", "invalid-input", source="image"),
         Fault("source-larger", "api", "the client asks for less than the source volume holds", "refused", "invalid-input", source="volume"),
         Fault("database-fails", "api", "the database refuses the volume's row", "failed", "database-error", breaks="database"),
         Fault("commit-fails", "api", "the quota's reservations cannot be committed", "failed", "internal-error", breaks="commit"),
@@ -54,6 +55,15 @@ LAWFUL = {
         Fault("clone-fails", "volume", "the driver cannot copy the source volume", "failed", "driver-error", source="volume", raises="clone-error"),
         Fault("image-fetch-fails", "volume", "the image cannot be fetched", "failed", "image-error", source="image", raises="image-fetch"),
         Fault("image-conversion-fails", "volume", "the image cannot be converted", "failed", "image-error", source="image", raises="image-conversion"),
+        Fault(
+            "device-missing",
+            "volume",
+            "the block device that an image is to be written to is not there",
+            "failed",
+            "image-error",
+            source="image",
+            raises="device-missing",
+        ),
         Fault("driver-not-initialized", "volume", "the driver has not started", "failed", "driver-not-initialized", raises="driver-not-initialized"),
         Fault(
             "backend-disabled",

@@ -17,14 +17,16 @@ class Ids:
     def __init__(self, seed: str) -> None:
         self.random, self._numbers = Random(seed), Random(f"{seed}/uuids")
         self._pool: list[str] = []
+        self._next = 0
 
     def take(self, count: int) -> list[str]:
         """That many random uuids."""
-        if len(self._pool) < count:
-            self._pool += _make(self._numbers, max(_POOL, count))
-        taken = self._pool[-count:] if count else []
-        del self._pool[len(self._pool) - count :]
-        return taken
+        start, end = self._next, self._next + count
+        if end > len(self._pool):
+            self._pool = self._pool[start:] + _make(self._numbers, max(_POOL, count))
+            start, end = 0, count
+        self._next = end
+        return self._pool[start:end]
 
     def one(self) -> str:
         """A random uuid."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from ..lifecycle import API, FAILURE, REVERTED, REVERTING, RUNNING, SUCCESS
+from .lines_scheduler import say_database_mode
 from .script import Composer, Field, Script, Stage
 
-# uWSGI's own access line; DevStack leaves its format at the default.
+# uWSGI's own access line; DevStack leaves its format at the default. A GET has no body, and fewer headers for it.
 _ACCESS = (
-    "[pid: %%(pid)s|app: 0|req: %%(worker_requests)s/%%(all_requests)s] 127.0.0.1 () {60 vars in %%(request_bytes)s bytes} [%%(access_date)s] "
-    "%s %%(path)s => generated %%(answer_bytes)s bytes in %%(milliseconds)s msecs (HTTP/1.1 %d) 7 headers in 292 bytes (1 switches on core 0)"
+    "[pid: %%(pid)s|app: 0|req: %%(worker_requests)s/%%(all_requests)s] 127.0.0.1 () {%d vars in %%(request_bytes)s bytes} [%%(access_date)s] "
+    "%s %%(path)s => generated %%(answer_bytes)s bytes in %%(milliseconds)s msecs (HTTP/1.1 %d) 7 headers in %d bytes (1 switches on core 0)"
 )
+_HEADERS = {"POST": (60, 292), "GET": (56, 286)}
 ACCEPTED = "accepted"
 # Refusals, by the name that `Api.judge` gives them: the HTTP status, and the exception where the flow raises one.
 REFUSALS = {
     "schema": (400, None),
     "type": (404, None),
+    "image": (400, None),
     "size": (400, None),
     "zone": (400, "InvalidAvailabilityZone"),
     "flow-size": (400, "InvalidInput"),
@@ -33,10 +36,11 @@ BREAKDOWNS = {
 _SOURCES = {"volume": ("volume-retrieved", ", validate_source_size"), "snapshot": ("snapshot-retrieved", ", validate_snap_size")}
 
 
-def compose_create(stage: Stage, ending: str, zones_old: bool, type_new: bool, source: str = "blank") -> Script:
+def compose_create(stage: Stage, ending: str, zones_old: bool, type_new: bool, source: str = "blank", first: bool = False) -> Script:
     """The lines of a create from this source that ends so: `ACCEPTED`, one of `REFUSALS` or one of `BREAKDOWNS`.
 
     ``zones_old``: the worker's cache of availability zones is empty or too old. ``type_new``: it meets the volume type first.
+    ``first``: it has served nothing before.
     """
     c = Composer(stage, API)
     arrived = c.say("request-id-filter", None, anonymous=True, mark="received_at")
@@ -47,6 +51,11 @@ def compose_create(stage: Stage, ending: str, zones_old: bool, type_new: bool, s
     c.say("request-body", body=Field("%(body_python)s"))
     if ending == "type":
         return _answer(c, ending)
+    if ending == "image":
+        if stage.lines_of_libraries:
+            c.say("image-request-refused", "zones", status=404)
+        c.say("http-exception-thrown", error="Invalid image identifier or unable to access requested image.")
+        return _answer(c, ending)
     shown, checks = _SOURCES.get(source, ("", ""))
     if shown:
         c.say(shown)
@@ -54,15 +63,17 @@ def compose_create(stage: Stage, ending: str, zones_old: bool, type_new: bool, s
     c.stderr("size-requested")
     if ending == "size":
         return _answer(c, ending)
+    if first:
+        _connect(c)
     if zones_old:
-        _refresh_zones(c)
+        _refresh_zones(c, first)
     c.say("zones-retrieved", "line" if zones_old else "zones")
     c.enter(None, RUNNING, "prepare")
     c.start("ExtractVolumeRequestTask")
     c.say("size-validated", size_gb=Field("%(size_asked)s"), checks=f"validate_int{checks}")
     if ending == "zone":
         _fail_by_zone(c)
-        _refresh_zones(c)
+        _refresh_zones(c, False)
         c.say("zones-retrieved")
         return _answer(c, ending)
     if ending in ("flow-size", "source-size"):
@@ -95,7 +106,9 @@ _MARKS = {"EntryCreateTask": "created_at", "VolumeCastTask": "sent_at"}
 _RESULTS = {"EntryCreateTask": "%(entry_result)s", "QuotaCommitTask": "%(commit_result)s"}
 
 
-def _refresh_zones(c: Composer) -> None:
+def _refresh_zones(c: Composer, first: bool) -> None:
+    if not first:
+        c.stderr("zone-cache")
     c.say("zone-cache-updated", "zones", until=Field("%(until)s"), mark="zones_at")
 
 
@@ -112,7 +125,14 @@ def _answer(c: Composer, ending: str) -> Script:
 
 def _access(c: Composer, method: str, status: int) -> None:
     if c.stage.access_lines:
-        c.raw(_ACCESS % (method, status), pause="line")
+        sent, answered = _HEADERS[method]
+        c.raw(_ACCESS % (sent, method, status, answered), pause="line")
+
+
+def _connect(c: Composer) -> None:
+    """A worker's first request connects to the database, where the connection is not made at the start."""
+    if "api-connects-late" in c.stage.release.flags:
+        say_database_mode(c)
 
 
 def _fail(c: Composer, task: str, ending: str) -> None:
@@ -169,14 +189,21 @@ def _fail_by_zone(c: Composer) -> None:
     _revert(c)
 
 
-def compose_listing(stage: Stage) -> Script:
-    """What a listing of volumes writes: the API's own background, asked for by a monitor."""
+def compose_get(stage: Stage, said: str, method: str, first: bool) -> Script:
+    """What a GET writes that the controller's ``method`` answers: of all volumes (``said`` is the row `volume-get-all`) or of one (`volume-shown`).
+
+    ``first``: the worker's first request.
+    """
     c = Composer(stage, API)
-    c.payloads["method"] = c.payloads["method"].replace("create", "detail")
+    c.payloads["method"] = c.payloads["method"].replace("create", method)
     arrived = c.say("request-id-filter", None, anonymous=True, mark="received_at")
     c.say("request-received", "authenticate" if arrived else None, method="GET", url=Field("%(url)s"), mark=None if arrived else "received_at")
+    c.say("request-body-empty")
     c.say("method-called", method=Field("%(method)s"))
-    c.say("volume-get-all", "zones")
+    c.stderr("size-requested")
+    if first:
+        _connect(c)
+    c.say(said, "zones")
     c.say("answer", url=Field("%(url)s"), status=200, mark="answered_at")
     _access(c, "GET", 200)
     return c.build()

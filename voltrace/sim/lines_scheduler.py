@@ -31,9 +31,9 @@ NO_WEIGHED = "No valid backend was found. No weighed backends available"
 GONE, DOWN, GOES, LISTED = "gone", "down", "goes", "listed"
 
 
-def say_database_mode(c: Composer, pause: str = "line") -> bool:
+def say_database_mode(c: Composer, pause: str = "line", anonymous: bool = False) -> bool:
     """A new connection to the database tells its mode."""
-    return c.stage.lines_of_libraries and c.say("database-mode", pause, mode=DATABASE_MODE)
+    return c.stage.lines_of_libraries and c.say("database-mode", pause, anonymous=anonymous, mode=DATABASE_MODE)
 
 
 def compose_receipt(stage: Stage, run: int, exceeded: bool, retries: bool) -> Script:
@@ -224,13 +224,3 @@ def _give_up(c: Composer, cause: str, connects: bool = False) -> None:
     c.say("volume-set-to-error", object_type="Volume", volume_id=Field("%(volume_id)s"), reason=Field(cause))
     c.succeed(task.name)
     c.enter(None, SUCCESS)
-
-
-def compose_update(stage: Stage, counted: bool) -> Script:
-    """What a backend's report of its capabilities writes; its room is passed on if it is ``counted``, not endless."""
-    c = Composer(stage, SCHEDULER)
-    if not c.say("service-update-received", None, service="volume", cluster="", service_host=Field("%(service)s"), capabilities=Field("%(report)s")):
-        c.say("service-update-received-plain", None, service="volume", service_host=Field("%(service)s"), capabilities=Field("%(report)s"))
-    if counted:
-        c.say("capacity-published", capacities=Field("%(published)s"))
-    return c.build()

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..errors import UsageError
 from ..lifecycle import FAILURE, REVERTED, REVERTING, RUNNING, SUCCESS, VOLUME
+from .lines_image import QCOW2, RAW, is_image, say_copy, say_deleted, say_fetch, say_missing_device
 from .lines_scheduler import say_database_mode
 from .script import Composer, Field, Script, Stage
 
 _ROOTWRAP = "sudo cinder-rootwrap /etc/cinder/rootwrap.conf env LC_ALL=C "
 _LVCREATE = _ROOTWRAP + "lvcreate %(lvcreate)s"
-_VGS = _ROOTWRAP + "vgs --noheadings --unit=g -o name,size,free,lv_count,uuid --separator : --nosuffix stack-volumes-%(backend)s"
+VGS = _ROOTWRAP + "vgs --noheadings --unit=g -o name,size,free,lv_count,uuid --separator : --nosuffix stack-volumes-%(backend)s"
 _BEFORE_DRIVER = ("ExtractVolumeRefTask", "OnFailureRescheduleTask", "ExtractVolumeSpecTask", "NotifyVolumeActionTask")
 _RESULTS = {"ExtractVolumeRefTask": "%(volume)s", "ExtractVolumeSpecTask": "%(volume_spec)s"}
 DRIVER_CLASSES = {"lvm": "LVMVolumeDriver", "fake": "FakeDriver"}
 # What a volume is made from, as the volume service names it.
-CREATE_TYPES = {"blank": "raw", "volume": "source_vol", "snapshot": "snap", "image": "image"}
+CREATE_TYPES = {"blank": "raw", "volume": "source_vol", "snapshot": "snap", QCOW2: "image", RAW: "image"}
 _TRACEBACK = "Traceback (most recent call last):"
 _REASON = "Storage array returned status 503: pool is read-only"
 _BACKEND_ERROR = f"Bad or unexpected response from the storage volume backend API: {_REASON}"
 _COPY_FAILED = "Failed to copy image to volume: "
 _QEMU = "qemu-img: error while reading sector 131072: Input/output error"
+_NO_DEVICE = "qemu-img convert destination /dev/mapper/%(device)s does not exist"
 _COMMAND_ERROR = ("Unexpected error while running command.", "Command: qemu-img convert", "Exit code: 1", "Stdout: ''", f"Stderr: '{_QEMU}'")
 
 
@@ -74,13 +77,15 @@ FAILURES = {
     "image-conversion": Failure(
         "cinder.exception.ImageCopyFailure", _COPY_FAILED + _QEMU, "", "image_command_failure", "image-error", retryable=False, late=True
     ),
+    "device-missing": Failure("cinder.exception.ImageCopyFailure", _COPY_FAILED + _NO_DEVICE, "", "device_missing", "image-error", retryable=False, late=True),
     "driver-not-initialized": Failure(
         "cinder.exception.DriverNotInitialized", "Volume driver not ready.", "", "driver_not_initialized", "driver-not-initialized"
     ),
 }
 
 
-def _lvs(stage: Stage) -> str:
+def lvs(stage: Stage) -> str:
+    """The command that lists the volumes of a backend's group."""
     return (
         _ROOTWRAP
         + f"lvs --noheadings --unit=g -o vg_name,name,size --nosuffix {'--readonly ' if 'lvs-readonly' in stage.release.flags else ''}stack-volumes-%(backend)s"
@@ -104,8 +109,9 @@ def compose_start(stage: Stage, run: int, driver: str, failure: str | None, sour
         c.say("driver-not-initialized", driver=DRIVER_CLASSES[driver])
         return c.build()
     c.say("being-created", volume_id=Field("%(volume_id)s"), create_type=CREATE_TYPES[source], specification=Field("%(volume_rest)s"))
-    if source == "image":
+    if is_image(source):
         c.say_either("image-clone-tried", "image-clone-tried-new", **_IMAGE)
+        say_fetch(c, source)
     if driver == "lvm" and source == "volume":
         c.say("clone-started", source_id=Field("%(source_id)s"))
     if driver == "lvm" and (failure is None or FAILURES[failure].late):
@@ -128,7 +134,7 @@ def _choose_payloads(c: Composer, run: int, source: str, retries: bool) -> None:
         payloads["filter_properties"] = payloads["filter_properties_again"]
 
 
-_IMAGE = {"volume_id": Field("%(volume_id)s"), "image_id": Field("%(image_id)s"), "location": "(None, None)"}
+_IMAGE = {"volume_id": Field("%(volume_id)s"), "image_id": Field("%(image_id)s"), "location": Field("%(image_location)s")}
 
 
 def _say_copy_failed(c: Composer, failure: str) -> None:
@@ -139,6 +145,10 @@ def _say_copy_failed(c: Composer, failure: str) -> None:
         frames = (*release.tracebacks["image_copy"][:-1], "    raise processutils.ProcessExecutionError(cmd=cmd, exit_code=1)")
         trace = (_TRACEBACK, *frames, f"{name}: {first}", *more, "")
         key, summary = "image-copy-failed-command", f": {name}: {first}"
+    elif failure == "device-missing":
+        error = f"{release.summary('cinder.exception.CinderException')}: {_NO_DEVICE}"
+        more, trace = [], (_TRACEBACK, *release.tracebacks["image_copy_device"], error, "")
+        key, summary = "image-copy-failed", f": {error}"
     else:
         error = f"{release.summary(FAILURES[failure].exception)}: %(error)s"
         more, trace = [], (_TRACEBACK, *release.tracebacks["image_copy"], error, "")
@@ -156,9 +166,11 @@ def compose_end(stage: Stage, run: int, driver: str, begun: Script, source: str)
     """From the driver's return to the end of a create that works."""
     c = Composer(stage, VOLUME, run, after=begun)
     _return_from_driver(c, driver)
-    if source == "image":
+    if is_image(source):
         c.say_either("image-download-started", "image-download-started-utils", **_IMAGE)
+        say_copy(c, source, driver)
         c.say_either("image-downloaded", "image-downloaded-utils", **_IMAGE)
+        say_deleted(c)
         c.say_either("marked-bootable", "marked-bootable-utils", volume_id=_IMAGE["volume_id"])
         c.say("metadata-copied-from-image", volume_id=_IMAGE["volume_id"], image_id=_IMAGE["image_id"])
         c.say("image-metadata-stored", volume_id=_IMAGE["volume_id"], image_id=_IMAGE["image_id"], metadata=Field("%(image_glance_metadata)s"))
@@ -171,16 +183,20 @@ def compose_end(stage: Stage, run: int, driver: str, begun: Script, source: str)
     return c.build()
 
 
-def compose_failure(stage: Stage, run: int, driver: str, failure: str, begun: Script, retried: bool) -> Script:
+def compose_failure(stage: Stage, run: int, driver: str, failure: str, begun: Script, retried: bool, source: str = "") -> Script:
     """From the exception through the revert, in which the request goes back to the scheduler if it is ``retried``."""
     c = Composer(stage, VOLUME, run, after=begun)
     release, kind = stage.release, FAILURES[failure]
     error = f"{release.summary(kind.exception)}: %(error)s"
-    frames = release.tracebacks[kind.frames]
+    frames = release.tracebacks.get(kind.frames)
+    if not frames:
+        raise UsageError(f"no traceback of {failure} is known of release {release.name}")
     if kind.late:
         c.payloads["volume"] = c.payloads["volume"].replace("status='creating'", "status='downloading'")
         _return_from_driver(c, driver)
         c.say_either("image-download-started", "image-download-started-utils", **_IMAGE)
+        if failure == "device-missing":
+            say_missing_device(c, source)
         _say_copy_failed(c, failure)
     if kind.recorded and "message-on-driver-failure" in release.flags:
         c.say("message-record-created", request_id=Field("%(request_id)s"))
@@ -226,48 +242,8 @@ def _reschedule(c: Composer, driver: str) -> None:
 
 def _delete_remains(c: Composer) -> None:
     """LVM's driver looks for a volume to delete and finds none."""
-    command = f"{_lvs(c.stage)}/volume-%(volume_id)s"
+    command = f"{lvs(c.stage)}/volume-%(volume_id)s"
     c.say("command-run", command=Field(command), mark="run_at")
     c.say("command-returned", "lvs", command=Field(command), returncode=5, elapsed_s=Field("%(elapsed)s"), mark="returned_at")
     c.say("command-given-up", command=Field(f"'{command}'"))
     c.say("lvm-volume-not-found", volume_group=Field("stack-volumes-%(backend)s"), volume_name=Field("volume-%(volume_id)s"))
-
-
-def compose_report(stage: Stage, driver: str) -> Script:
-    """What a backend's periodic tasks write: they own a request id of their own."""
-    c = Composer(stage, VOLUME)
-    if c.has("thread-count"):
-        c.say("periodic-task", task="VolumeManager._thread_info")
-        c.say("thread-count", count=5)
-        c.say("thread-list", threads=Field("%(threads)s"))
-    c.say("periodic-task", task="VolumeManager.publish_service_capabilities")
-    _say_stats(c, driver)
-    c.say("capabilities-sent", mark="sent_at")
-    return c.build()
-
-
-def compose_restart(stage: Stage, driver: str, left: int) -> Script:
-    """What a volume service writes when it starts: it looks at its backend, and cleans the ``left`` volumes up that it was at work on."""
-    c = Composer(stage, VOLUME)
-    named = {"driver": DRIVER_CLASSES[driver], "version": "3.0.0"}
-    c.say("service-starting", None, alone=True, service="cinder-volume", version=stage.release.version)
-    c.say_either("driver-starting", "driver-starting-old", "begin", anonymous=True, **named)
-    _say_stats(c, driver)
-    c.say("capabilities-sent", anonymous=True)
-    c.say_either("driver-started", "driver-started-old", anonymous=True)
-    c.say("cleanup-initiated", anonymous=True, service_id=Field("%(service_id)s"))
-    for n in range(left):
-        c.say("cleaning-volume", anonymous=True, volume_id=Field(f"%(left_{n})s"), volume_status="creating")
-    c.say("cleanup-completed", anonymous=True, service_id=Field("%(service_id)s"))
-    c.say("rpc-server-creating", anonymous=True, service="cinder-volume")
-    c.say("driver-rpc-starting", anonymous=True, **named)
-    c.say("driver-rpc-started", anonymous=True)
-    return c.build()
-
-
-def _say_stats(c: Composer, driver: str) -> None:
-    if driver == "lvm":
-        c.say("stats-updated-lvm")
-        for n, command in enumerate((_VGS, _lvs(c.stage))):
-            c.say("command-run", command=Field(command), mark=f"run_at_{n}")
-            c.say("command-returned", "lvs", command=Field(command), returncode=0, elapsed_s=Field(f"%(elapsed_{n})s"), mark=f"returned_at_{n}")

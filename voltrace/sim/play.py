@@ -51,7 +51,8 @@ class Prefix:
     def stamps(self, ats: np.ndarray) -> tuple[list[list[str]], list[list[str]]]:
         """The stamps of instants (µs), rows of them, in two parts: up to the fraction, and the fraction's digits."""
         seconds, micros = np.divmod(ats, 1_000_000)
-        return [[self._head(second) for second in row] for row in seconds.tolist()], _write_digits(micros // 10 ** (6 - self.digits), self.digits)
+        heads = {second: self._head(second) for second in np.unique(seconds).tolist()}
+        return [[heads[second] for second in row] for row in seconds.tolist()], _write_digits(micros // 10 ** (6 - self.digits), self.digits)
 
     def _head(self, second: int) -> str:
         head = self.heads.get(second)
@@ -117,9 +118,7 @@ class Plays:
         if script.written is not None:
             ats = ats[:, list(script.written)]
         shown = ats + np.array([[play.skew] for play in plays]) if any(play.skew for play in plays) else ats
-        records: list[str] = []
-        for play, heads, fractions in zip(plays, *self.prefix.stamps(shown)):
-            records += script.records.write(heads, fractions, play.fields)
+        records = script.records.write(zip(*self.prefix.stamps(shown), [play.fields for play in plays]))
         alter = plays[0].alter
         if alter:
             records, changed = alter(records, ats[0].tolist())

@@ -8,7 +8,8 @@ from ..encode import instant
 from ..lifecycle import VOLUME
 from ..verdict import Outcome
 from .faults import FAULTS
-from .lines_volume import FAILURES, compose_restart
+from .lines_living import compose_volume_start
+from .lines_volume import FAILURES
 from .site import Request, Site
 
 _DOWN_US = (15_000_000, 45_000_000)  # shorter than the time after which the scheduler takes a silent service for down
@@ -37,7 +38,7 @@ def _restart(site: Site) -> Generator:
         backend = site.scenario.backends[n]
         left = {f"left_{i}": request.story.volume_id for i, request in enumerate(before.active)}
         values = site.anonymous_values(None, left, {"backend": backend.name, "service_id": n + 2})
-        last = max(last, site.play(process, site.stage.script(compose_restart, backend.driver, len(left)), values).last)
+        last = max(last, site.play(process, site.stage.script(compose_volume_start, backend.driver, len(left)), values).last)
         before.active = []
     yield env.timeout(last - env.now + 1)
     site.stopped = False

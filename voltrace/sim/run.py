@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,11 +17,12 @@ from ..collector import without_collector
 from ..errors import UsageError
 from ..formats import FORMATS, PACKINGS, SERVICE_FILES, Format, Packing
 from ..messages import catalogue
-from ..profile import Profile, default_profile
+from ..profile import Profile, default_profile, load_profile
 from .cloud import Scenario
 from .ids import Ids
 from .load import Arrivals, read_arrivals, wishes
 from .play import Plays, Prefix
+from .progress import Progress
 from .release import Release, load_release
 from .scenario_file import load_scenario
 from .script import Stage
@@ -59,6 +59,7 @@ def make_plan(
     start: str = "2026-01-05T09:00:00Z",
     colour: bool = False,
     debug: bool = True,
+    profile: str | None = None,
 ) -> Plan:
     """The options of ``voltrace simulate`` as values. Raises UsageError that says what would be right."""
     if format not in FORMATS and format not in PACKINGS:
@@ -77,7 +78,7 @@ def make_plan(
         read_start(start),
         colour,
         debug,
-        default_profile(),
+        load_profile(profile) if profile else default_profile(),
         packing,
     )
 
@@ -102,7 +103,7 @@ def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, 
     stage = Stage(plan.release, catalogue(), plan.format, plan.colour, plan.debug, plan.profile, plan.scenario.lines_of_libraries, plan.scenario.access_lines)
     merger, truths = Merger(merged, services, plan.packing.pack if plan.packing else None), TruthWriter(truth)
     env = simpy.Environment(initial_time=plan.start)
-    progress = _Progress(plan.requests)
+    progress = Progress(plan.requests)
 
     plays = Plays(Prefix(plan.format), merger)
 
@@ -147,12 +148,12 @@ def simulate_into(plan: Plan, folder: Path, force: bool = False) -> None:
 
 def simulate_to(plan: Plan, merged: BinaryIO, truth: Path | None) -> None:
     """Runs a plan to a stream; the truth goes to a file that appears when all is done, or nowhere."""
-    if truth is None:
-        with open(os.devnull, "wb") as nowhere:
-            simulate(plan, merged, nowhere)
-        return
-    if truth.is_dir():
+    if truth is not None and truth.is_dir():
         raise UsageError(f"{truth} is a folder; --truth needs a file")
+    if truth is None or (truth.exists() and not truth.is_file()):  # a pipe or device is written to, not replaced
+        with open(truth or os.devnull, "wb") as file:
+            simulate(plan, merged, file)
+        return
     with _workplace(Path(os.path.realpath(truth))) as place:
         with open(place / "truth.jsonl", "wb") as file:
             simulate(plan, merged, file)
@@ -187,21 +188,3 @@ def _date(plan: Plan, place: Path, merger: Merger) -> None:
     last = max(merger.last.values(), default=plan.start)
     for name in ("merged.log", "truth.jsonl"):
         os.utime(place / name, ns=(last * 1000, last * 1000))
-
-
-class _Progress:
-    """How many requests have been sent, on stderr if that is a terminal."""
-
-    def __init__(self, requests: int) -> None:
-        self.requests, self.shown = requests, -1
-        self.terminal = sys.stderr is not None and sys.stderr.isatty()
-
-    def show(self, sent: int) -> None:
-        if self.terminal and sent != self.shown:
-            self.shown = sent
-            sys.stderr.write(f"\r{sent} of {self.requests} requests")
-            sys.stderr.flush()
-
-    def clear(self) -> None:
-        if self.terminal:
-            sys.stderr.write("\r\x1b[K")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .cloud import Ask, Scenario
+from .cloud import Ask, Backend, Scenario
 from .toml_lines import Path
 
 Broken = tuple[Path, str]
@@ -23,7 +23,7 @@ _REPORTED = frozenset(
 
 def broken_rule(scenario: Scenario) -> Broken | None:
     """The first rule that the scenario breaks: the path of the key and what the message says behind it; None if all hold."""
-    rules = (_needed, _names, _hosts, _rooms, _zones, _types, _weighers, _requests)
+    rules = (_needed, _names, _hosts, _rooms, _zones, _types, _weighers, _polls, _requests)
     return next((broken for rule in rules for broken in rule(scenario)), None)
 
 
@@ -115,6 +115,11 @@ def _weighers(scenario: Scenario) -> Iterator[Broken]:
         yield ("cloud", "capacity_weight_multiplier"), " must be more than 0 where a backend's room is infinite or unknown"
 
 
+def _polls(scenario: Scenario) -> Iterator[Broken]:
+    if 0 < scenario.poll_s < 0.1:
+        yield ("cloud", "poll_s"), " must be 0, or from 0.1 to 3600"
+
+
 def _requests(scenario: Scenario) -> Iterator[Broken]:
     if sum(ask.weight for ask in scenario.requests) <= 0:
         yield ("requests",), ": the weights must be more than 0 in sum"
@@ -140,11 +145,19 @@ def _faults(scenario: Scenario, ask: Ask, where: Path) -> Iterator[Broken]:
     if fault and fault.deviations and not scenario.background_s:
         yield (*where, "fault"), f" {ask.fault} needs cloud.background_s: only logs that go on prove that nothing more came"
     made_from = ask.source or (fault.source if fault else "")
-    if made_from in ("volume", "snapshot") and not ask.fault and any(b.driver == "lvm" for b in scenario.backends):
+    if made_from in ("volume", "snapshot") and not ask.fault and any(b.driver == "lvm" for b in _reached(scenario, ask)):
         yield (*where, "source"), f" '{made_from}' is simulated for backends of driver fake only"
+    if ask.fault == "device-missing" and any(b.driver != "lvm" for b in _reached(scenario, ask)):
+        yield (*where, "fault"), f" {ask.fault} is simulated for backends of driver lvm only"
     for need in fault.needs if fault else ():
         if (need == "volume_type" and ask.types == ("",)) or (need == "size" and ask.sizes == (1,)):
             yield (*where, "fault"), f" {ask.fault} needs requests.{'types' if need == 'volume_type' else 'sizes'}"
+
+
+def _reached(scenario: Scenario, ask: Ask) -> list[Backend]:
+    """The backends that volumes of this kind may come to lie on."""
+    kinds = [scenario.type(name or scenario.default_type) for name in ask.types]
+    return [b for b in scenario.backends if any(kind is None or kind.backend in (None, b.name) for kind in kinds)]
 
 
 def _list(names: Iterable[str]) -> str:

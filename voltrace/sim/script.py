@@ -48,7 +48,7 @@ class Stage:
         """Equally likely values (µs) of a figure, `TABLE_SIZE` of them."""
         table = self.tables.get(figure)
         if table is None:
-            table = self.tables[figure] = self.profile[figure].tabulate(self.profile.levels, TABLE_SIZE)
+            table = self.tables[figure] = self.profile.tabulate(figure, TABLE_SIZE)
         return table
 
     def script(self, make: Callable[..., Script], *variant) -> Script:

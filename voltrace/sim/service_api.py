@@ -7,8 +7,10 @@ from collections.abc import Generator
 from ..lifecycle import API, FAILURE, SCHEDULER, SCHEDULER_TOPIC
 from ..verdict import Outcome
 from .lines_api import ACCEPTED, BREAKDOWNS, REFUSALS, compose_create
+from .lines_image import format_of, shows_image
 from .load import Wish
 from .play import Play
+from .polling import poll
 from .site import Process, Request, Site
 from .truth import Story
 
@@ -18,31 +20,32 @@ _CAUSES = {400: "invalid-input", 404: "not-found", 413: "over-quota"}
 _COUNTED = ("quota-gigabytes", "quota-volumes", *BREAKDOWNS, ACCEPTED)
 
 
+# Where the image service keeps an image, for services that may read it there themselves.
+_STORED = "[{'url': 'file:///opt/stack/data/glance/images/%s', 'metadata': {'store': 'fs'}}]"
+
+
 def arrive(site: Site, wish: Wish) -> Request:
     """A request as it comes to the web server's door."""
-    volume, (project_id, user_id) = wish.volume, site.identities[wish.project]
-    request_id = f"req-{site.ids.one()}"
+    volume, request_id = wish.volume, f"req-{site.ids.one()}"
     size, kind = volume["size"], volume.get("volume_type")
-    path = f"/volume/v3/{project_id}/volumes"
-    fields = {
+    # What requests of a project for a type and without source have in common.
+    common = (wish.project, kind) if wish.source == "blank" else None
+    known = site.known.get(common) if common else None
+    if known is None:
+        known = _shared_fields(site, wish)
+        if common:
+            site.known[common] = known
+    fields = known | {
         "request_id": request_id,
         "global_request_id": wish.global_request_id,
-        "project_name": wish.project,
-        "project_id": project_id,
-        "user_name": wish.user,
-        "user_id": user_id,
-        "url": site.url(path),
-        "path": path,
         "size_asked": size,
         "size": size,
         "name_object": f"'{volume['name']}'" if "name" in volume else "None",
         "name_python": site.stage.release.python(volume.get("name")),
         "zone": volume.get("availability_zone", site.scenario.zone),
-        "max_attempts": site.scenario.max_attempts,
         "address": site.address(),
-        **site.types.get(kind, site.types[site.scenario.default_type]),
-        **_source_fields(site, wish),
     }
+    project_id, user_id, path = fields["project_id"], fields["user_id"], fields["path"]
     # The journal's lines name project and user, oslo's give their ids; before 2023.1 these do not give the global request id.
     project, user = (project_id, user_id) if site.stage.format.layout == "oslo" else (wish.project, wish.user)
     whole = size if isinstance(size, int) else None
@@ -57,6 +60,23 @@ def arrive(site: Site, wish: Wish) -> Request:
     return Request(wish, story, fields)
 
 
+def _shared_fields(site: Site, wish: Wish) -> dict:
+    """What is the same for all of a project's requests for this type and source."""
+    project_id, user_id = site.identities[wish.project]
+    path = f"/volume/v3/{project_id}/volumes"
+    return {
+        "project_name": wish.project,
+        "project_id": project_id,
+        "user_name": wish.user,
+        "user_id": user_id,
+        "url": site.url(path),
+        "path": path,
+        "max_attempts": site.scenario.max_attempts,
+        **site.types.get(wish.volume.get("volume_type"), site.types[site.scenario.default_type]),
+        **_source_fields(site, wish),
+    }
+
+
 def _source_fields(site: Site, wish: Wish) -> dict:
     """What the volume is made from, as objects and as Python values show it."""
     python = site.stage.release.python
@@ -65,10 +85,14 @@ def _source_fields(site: Site, wish: Wish) -> dict:
         theirs = wish.source == source
         fields[f"{name}_id"] = wish.source_id if theirs else "None"
         fields[f"{name}_python"] = python(wish.source_id) if theirs else "None"
-    beside = site.pools[0].host if wish.source in ("volume", "snapshot") else None  # where its source is
+    beside = None  # where its source is
+    if wish.source in ("volume", "snapshot"):
+        beside = site.source_pool(site.scenario.type(wish.volume.get("volume_type", site.scenario.default_type))).host
     fields["resource_backend"] = f"'{beside}'" if beside else "<?>"
     fields["resource_backend_item"] = f"'resource_backend': {site.stage.release.python(beside)}, " if beside else ""
-    fields["image_name"], fields["image_checksum"] = "cirros", wish.source_id.replace("-", "")
+    if wish.source == "image":
+        fields |= {"image_name": "cirros", "image_checksum": wish.source_id.replace("-", ""), "image_format": format_of(wish.source_id)}
+        fields["image_location"] = f"(None, {_STORED % wish.source_id if shows_image(site.stage) else None})"
     return fields
 
 
@@ -81,7 +105,8 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
     body = wish.body
     ending, error, more = _judge(site, request)
     kind = request.fields["type_name"]
-    script = site.stage.script(compose_create, ending, env.now >= worker.zones_until, ending in _COUNTED and kind not in worker.types, wish.source)
+    type_new, first = ending in _COUNTED and kind not in worker.types, site.serves_first(worker)
+    script = site.stage.script(compose_create, ending, env.now >= worker.zones_until, type_new, wish.source, first)
     run = site.begin_run(request, API, 1) if script.steps else None
     values = site.values(request, API, run.ids if run else {}, more, {"error": error, "body_json": body, "body_python": site.stage.release.body(wish.volume)})
     values["controller"] = site.controller
@@ -113,6 +138,8 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
         _fail(site, request, play, ending, error)
     yield env.timeout(play.last - env.now + 1)
     site.idle.give(worker)
+    if ending == ACCEPTED and site.scenario.poll_s:
+        env.process(poll(site, request))
     if wish.fault and wish.fault.strays and ending in BREAKDOWNS:
         _stray(site, request, values["created_at"])
     elif ending != ACCEPTED or lost:
@@ -143,6 +170,8 @@ def _judge(site: Site, request: Request) -> tuple[str, str, dict]:
         return "schema", "", {}
     if "volume_type" in volume and volume["volume_type"] not in site.types:
         return "type", "", {}
+    if request.wish.fault and request.wish.fault.kind == "image-unknown":
+        return "image", "", {}
     if size < 1:
         return "flow-size", f"Invalid input received: Volume size '{size}' must be an integer and greater than 0", {}
     if volume.get("availability_zone", zones[0]) not in zones:

@@ -56,7 +56,7 @@ def _choose(site: Site, request: Request, run: Run, values: dict, receipt: Scrip
     """Filters and weighs the pools and casts to the best. The play, and whether there was one."""
     scenario, fields = site.scenario, request.fields
     fault = request.wish.fault
-    kind = scenario.type(fields["type_name"])
+    kind = site.kinds.get(fields["type_name"])
     retries = scenario.max_attempts > 1
     question = Question(fields["size"], kind, fields["zone"], request.tried, retries, site.factored, site.payloads, not (kind and kind.thick))
     silent = bool(fault and fault.kind == "service-down")
@@ -87,8 +87,10 @@ def _choose(site: Site, request: Request, run: Run, values: dict, receipt: Scrip
     if left:
         best, weights = weigh(scenario, [pools[n] for n in left], question)
         values.update(weights)
-        # A copy is made where its source is.
-        chosen = next((p for p in best if p is pools[0]), None) if request.wish.source in ("volume", "snapshot") else best[0]
+        chosen = best[0]
+        if request.wish.source in ("volume", "snapshot"):  # a copy is made where its source is
+            source = site.source_pool(kind)
+            chosen = source if source in best else None
     if chosen:
         chosen.consume(fields["size"], site.env.now)
         values["taken"] = chosen.capabilities(site.payloads)

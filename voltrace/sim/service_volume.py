@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 from ..lifecycle import SCHEDULER, SCHEDULER_TOPIC, VOLUME
 from ..verdict import Outcome
+from .lines_image import stored_as
 from .lines_volume import FAILURES, Failure, compose_end, compose_failure, compose_start
 from .restart import kill
 from .script import Script
@@ -30,14 +31,15 @@ def create(site: Site, n: int, request: Request, sent: int) -> Generator:
     elif fault and fault.doubles:
         request.again = request.where
     run = site.begin_run(request, VOLUME, number)
-    failure, source = _failure(request), request.wish.source
+    failure, source = _failure(request), _source(request)
     prefix = site.stage.release.unicode
     tried = ", ".join(f"{prefix}'{host}'" for host in request.tried)
-    values = site.values(request, VOLUME, run.ids, {"host": pool.host, "backend": pool.backend.name, "attempt": number, "tried": tried})
+    where = {"host": pool.host, "service": pool.service, "backend": pool.backend.name}
+    values = site.values(request, VOLUME, run.ids, where, {"attempt": number, "tried": tried})
     if pool.backend.driver == "lvm":
         values["lvcreate"] = (_LVCREATE_THIN if pool.thin else _LVCREATE) % values
     if failure:
-        values["raised"], values["error"] = FAILURES[failure].raised, FAILURES[failure].error % values
+        values["raised"], values["error"] = FAILURES[failure].raised, fill(FAILURES[failure].error, {}, values)
     begun = site.stage.script(compose_start, number, pool.backend.driver, failure, source, site.scenario.max_attempts > 1)
     play = site.play(process, begun, values, request, run)
     story.attempts, story.backend = story.attempts + 1, pool.host
@@ -86,6 +88,12 @@ def _hang(site: Site, request: Request) -> None:
     request.hung = True
 
 
+def _source(request: Request) -> str:
+    """What the volume is made from, as the lines tell kinds of images apart."""
+    wish = request.wish
+    return stored_as(wish.source_id) if wish.source == "image" else wish.source
+
+
 def _failure(request: Request) -> str | None:
     """What the driver does wrong on this attempt, if anything."""
     fault = request.wish.fault
@@ -98,7 +106,7 @@ def _fail(site: Site, n: int, request: Request, run: Run, values: dict, begun: S
     retried = kind.retryable and site.scenario.max_attempts > 1
     if site.stage.release.tracebacks.get("exception_dropped"):
         values["dropped"] = _dropped(site, values, kind, begun)
-    script = site.stage.script(compose_failure, run.number, pool.backend.driver, failure, begun, retried)
+    script = site.stage.script(compose_failure, run.number, pool.backend.driver, failure, begun, retried, _source(request))
     site.volumes[n].active.remove(request)
     site.play(site.volumes[n], script, values, request, run)
     exception = kind.exception.rpartition(".")[2]
@@ -129,10 +137,11 @@ def _dropped(site: Site, values: dict, kind: Failure, begun: Script) -> str:
 
 
 def _as_list(site: Site, before: list[str], kind: Failure, values: dict, begun: Script) -> str:
+    """The repr of a list of strings, one a frame, between the head and the error's summary."""
     release = site.stage.release
     frames: list[str] = []
-    for line in (*before, *release.tracebacks[kind.frames]):
+    for line in fill("\n".join((*before, *release.tracebacks[kind.frames])), begun.payloads, values).split("\n"):
         if line.startswith("  File") or not frames:
             frames.append("")
-        frames[-1] += fill(line, begun.payloads, values) + "\n"
+        frames[-1] += line + "\n"
     return repr(["Traceback (most recent call last):\n", *frames, f"{release.summary(kind.exception)}: {values['error']}\n"])

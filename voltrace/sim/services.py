@@ -12,11 +12,13 @@ from random import Random
 
 from ..lifecycle import SCHEDULER_TOPIC
 from .background import start_background
+from .follow import follow
 from .load import Arrivals, Wish
 from .service_api import arrive, serve
 from .service_scheduler import schedule
 from .service_volume import create
 from .site import Site
+from .start_up import after, start_services
 
 # Truth needs logs that go on past stuck-after (600 s) behind the last fault, in every process.
 STUCK_AFTER_US = 600_000_000
@@ -32,12 +34,18 @@ def open_services(site: Site) -> None:
 def run_load(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng: Random) -> None:
     """Sends the load through the services and lets them live on for a while."""
     env = site.env
-    after = STUCK_AFTER_US + 2 * site.scenario.background_s * 1_000_000
+    silence = STUCK_AFTER_US + 2 * site.scenario.background_s * 1_000_000
     lead = any(ask.trouble and ask.trouble.loses for ask in site.scenario.requests)
-    clients = [env.process(_later(site, client) if lead else client) for client in _clients(site, load, arrivals, rng)]
+    up = start_services(site)
+    coming = _clients(site, load, arrivals, rng)
+    if lead:
+        coming = [_later(site, client) for client in coming]
+    if up > env.now:
+        coming = [after(site, up, client) for client in coming]
+    clients = [env.process(client) for client in coming]
 
     def over() -> bool:
-        return site.running == 0 and all(c.triggered for c in clients) and env.now > site.last_end + after
+        return site.running == 0 and all(c.triggered for c in clients) and env.now > site.last_end + silence
 
     start_background(site, over)
     env.run()
@@ -65,7 +73,7 @@ def _open(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng: Random) -> 
     for wish in load:
         yield site.env.timeout(arrivals.pause(rng))
         site.sent += 1
-        site.env.process(serve(site, arrive(site, wish)))
+        follow(serve(site, arrive(site, wish)))
 
 
 def _burst(site: Site, load: Iterator[Wish]) -> Generator:
@@ -73,7 +81,7 @@ def _burst(site: Site, load: Iterator[Wish]) -> Generator:
     for wish in load:
         worker = site.idle.take() or (yield site.idle.wait())
         site.sent += 1
-        site.env.process(serve(site, arrive(site, wish), worker))
+        follow(serve(site, arrive(site, wish), worker))
 
 
 def _closed(site: Site, load: Iterator[Wish]) -> Generator:
@@ -82,5 +90,5 @@ def _closed(site: Site, load: Iterator[Wish]) -> Generator:
         site.sent += 1
         request = arrive(site, wish)
         request.done = site.env.event()
-        site.env.process(serve(site, request))
+        follow(serve(site, request))
         yield request.done

@@ -29,8 +29,9 @@ from .truth import Run, Story, TruthWriter
 if TYPE_CHECKING:
     import simpy
 
-_WAITING = 30_000  # so many records may wait for their turn before those whose time has come are written
-_UUID_FIELDS = {flow.service: ("flow_uuid", *(f"uuid_{task.name}" for task in flow.tasks)) for flow in VOLUME_CREATE.flows}
+_WAITING = 10_000  # so many records may wait for their turn before those whose time has come are written
+# The name of each service's flow, and the fields of its uuids.
+_UUID_FIELDS = {flow.service: (flow.name, ("flow_uuid", *(f"uuid_{task.name}" for task in flow.tasks))) for flow in VOLUME_CREATE.flows}
 
 
 @dataclass(slots=True, eq=False)
@@ -78,6 +79,9 @@ class Site:
         self.env, self.scenario, self.stage, self.plays, self.truth, self.tick = env, scenario, stage, plays, truth, tick
         self.times, self.ids = Random(f"{seed}/times"), Ids(f"{seed}/ids")
         self.payloads = stage.payloads
+        self.samples: dict[str, list[int]] = {}
+        self.kinds = {kind.name: kind for kind in scenario.types}
+        self.known: dict[tuple, dict] = {}
         self.grants, self.quotas, self.broker = Grants(), Quotas.of(scenario), Broker(env)
         self.pools = open_pools(scenario, lambda: int(env.now) - self.times.randrange(1_000_000, 50_000_000))
         self.pool_of = {pool.host: pool for pool in self.pools}
@@ -114,6 +118,11 @@ class Site:
         """The pool of that name (``host@backend#pool``)."""
         return self.pool_of[host]
 
+    def source_pool(self, kind: VolumeType | None) -> Pool:
+        """Where the volumes and snapshots lie that volumes of this type are made from: the first pool that the type allows."""
+        wanted = kind.backend if kind else None
+        return next((pool for pool in self.pools if wanted in (None, pool.backend.name)), self.pools[0])
+
     def _process(self, service: str) -> Process:
         pid = next(self.pids)
         return Process(service, str(pid), self.plays.prefix.tail(service, self.scenario.node, pid))
@@ -149,7 +158,10 @@ class Site:
 
     def sample(self, figure: str) -> int:
         """A time drawn from the profile, µs."""
-        return int(self.stage.table(figure)[self.times.getrandbits(16) % TABLE_SIZE])
+        values = self.samples.get(figure)
+        if values is None:
+            values = self.samples[figure] = self.stage.table(figure).tolist()
+        return values[self.times.getrandbits(16) % TABLE_SIZE]
 
     def play(self, process: Process, script: Script, values: dict, request: Request | None = None, run: Run | None = None) -> Play:
         """Plays a script from now on; marks become fields. Asks the lifecycle for its steps."""
@@ -182,10 +194,8 @@ class Site:
 
     def begin_run(self, request: Request, service: str, number: int) -> Run:
         """A new run of the service's flow, with uuids of its own."""
-        flow = VOLUME_CREATE.flow_of(service)
-        assert flow is not None
-        names = _UUID_FIELDS[service]
-        run = Run(service, flow.name, number, dict(zip(names, self.ids.take(len(names)))))
+        flow, names = _UUID_FIELDS[service]
+        run = Run(service, flow, number, dict(zip(names, self.ids.take(len(names)))))
         request.story.runs.append(run)
         return run
 
@@ -215,6 +225,10 @@ class Site:
         """The inside of the brackets in lines that have these fields."""
         project, user = (v["project_name"], v["project_id"]), (v["user_shown"], v["user_id"])
         return write_context(self.stage.format.layout, self.stage.release.name, v["request_id"], v["global_request_id"], project, user)
+
+    def serves_first(self, worker: Process) -> bool:
+        """Whether the next request is the first that an API worker serves after its start."""
+        return not (worker.requests or self.scenario.warm)
 
     def count(self, worker: Process, values: dict, body: int, answer: int) -> None:
         """The web server counts a request; its access line shows the counts and sizes (bytes)."""

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import itemgetter
 
 PREFIX = "%(prefix)s"
 _FIELD = re.compile(r"%%|%\((\w+)\)([-+ #0]*[\d.]*[sdrfi])")
 _CONVERSION = re.compile(r"%\((\w+)\)([-+ #0]*[\d.]*[sdrfi])")
+_GAP = re.compile(r"%%|%\((\w+|%\(\w+\)[^)]+)\)s")  # of a compiled record: the name may hold a conversion
+_SELDOM = 3  # uses before a function is made of records: making it takes as long as a hundred uses
 _BARE = re.compile(r"%\((\w+)\)s")
 
 
@@ -78,6 +80,11 @@ def python_timestamp(at: int) -> str:
     return f"{utc(at).replace('T', ' ')}.{at % 1_000_000:06d}"
 
 
+def _elapsed(n: int, values: dict) -> str:
+    """How long the script's command ``n`` took, s."""
+    return f"{(values[f'returned_at_{n}'] - values[f'run_at_{n}']) / 1e6:.3f}"
+
+
 # Fields that follow from others, most of them from instants of the script itself.
 DERIVED: dict[str, Callable[[dict], str]] = {
     "created_z": lambda v: utc(v["created_at"]) + "Z",
@@ -86,8 +93,9 @@ DERIVED: dict[str, Callable[[dict], str]] = {
     "scheduled_z": lambda v: utc(v["scheduled_at"]) + "Z",
     "cleared_at": lambda v: python_datetime(v["reschedule_at"]),
     "elapsed": lambda v: f"{(v['returned_at'] - v['run_at']) / 1e6:.3f}",
-    "elapsed_0": lambda v: f"{(v['returned_at_0'] - v['run_at_0']) / 1e6:.3f}",
-    "elapsed_1": lambda v: f"{(v['returned_at_1'] - v['run_at_1']) / 1e6:.3f}",
+    **{f"elapsed_{n}": partial(_elapsed, n) for n in range(30)},
+    "scratch": lambda v: v["volume_id"][:8],
+    "device": lambda v: f"stack-volumes-{v['backend']}".replace("-", "--") + "-" + f"volume-{v['volume_id']}".replace("-", "--"),
     "until": lambda v: python_timestamp(v["zones_at"] + 3_600_000_000),
     "access_date": lambda v: time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(v["received_at"] // 1_000_000)),
     "milliseconds": lambda v: str((v["answered_at"] - v["received_at"]) // 1000),
@@ -103,12 +111,14 @@ def fill(template: str, payloads: dict[str, str], values: dict) -> str:
 
 @dataclass(slots=True, eq=False)
 class Records:
-    """Compiled records. ``write`` makes their texts of both parts of each one's stamp and the values of ``fields``, in this order."""
+    """A script's records: templates of the values of ``fields``, among them the records' stamps, whose names are the records' numbers."""
 
+    templates: list[str]
     fields: tuple[str, ...]
     derived: tuple[tuple[str, Callable[[dict], str]], ...]
     pick: Callable[[dict], tuple]
-    write: Callable[[list[str], list[str], tuple], list[str]]
+    uses: int = 0
+    function: Callable[[Iterable, list[str]], None] | None = None
 
     def take(self, values: dict) -> tuple:
         """The values of ``fields``. Derived ones are added to ``values``."""
@@ -116,15 +126,29 @@ class Records:
             values[name] = derive(values)
         return self.pick(values)
 
+    def write(self, plays: Iterable[tuple[list[str], list[str], tuple]]) -> list[str]:
+        """The texts of the records of plays: of each the two parts of its records' stamps, and the values of ``fields``."""
+        texts: list[str] = []
+        if self.function is not None:
+            self.function(plays, texts)
+            return texts
+        for heads, fractions, fields in plays:
+            self.uses += 1
+            values = dict(zip(self.fields, fields)) | {str(n): head + fraction for n, (head, fraction) in enumerate(zip(heads, fractions))}
+            texts += [template % values for template in self.templates]
+        if self.uses > _SELDOM:
+            self.function = _write_function(self.templates, {field: f"f{n}" for n, field in enumerate(self.fields)})
+        return texts
+
 
 def compile_records(records: list[str], payloads: dict[str, str]) -> Records:
     """Records of a script, compiled. Their lines begin with `PREFIX`, which becomes the record's stamp and the field ``tail``."""
-    # A stamp's name is its record's number, which no field has for a name.
-    flat = [expand(record, payloads).replace(PREFIX, f"%({n})s%(tail)s") for n, record in enumerate(records)]
-    names = (_name(match) for record in flat for match in _FIELD.finditer(record) if match[1])
+    flat = [expand(record, payloads | {"prefix": f"%({n})s%(tail)s"}) for n, record in enumerate(records)]
+    templates = [_FIELD.sub(lambda match: f"%({_name(match)})s" if match[1] else match[0], record) for record in flat]
+    names = dict.fromkeys(_name(match) for record in flat for match in _FIELD.finditer(record) if match[1])
     fields = tuple(dict.fromkeys(("tail", "pid", *(name for name in names if not name.isdigit()))))
     derived = tuple((field, DERIVED.get(field) or field.__mod__) for field in fields if field in DERIVED or field.startswith("%"))
-    return Records(fields, derived, itemgetter(*fields), _write_function(flat, {field: f"f{n}" for n, field in enumerate(fields)}))
+    return Records(templates, fields, derived, itemgetter(*fields))
 
 
 def _name(match: re.Match[str]) -> str:
@@ -132,15 +156,15 @@ def _name(match: re.Match[str]) -> str:
     return match[1] if match[2] == "s" else match[0]
 
 
-def _write_function(records: list[str], variables: dict[str, str]) -> Callable[[list[str], list[str], tuple], list[str]]:
-    """A function of one f-string a record: that is three times as fast as formatting with ``%`` and cutting the text into records.
+def _write_function(records: list[str], variables: dict[str, str]) -> Callable[[Iterable, list[str]], None]:
+    """A function of one f-string a record: that is three times as fast as formatting with ``%``.
 
     Constant text goes into its source as a literal, and the only names in it are this module's own, so that no text can become code.
     """
-    strings = [" ".join(_literals(record, variables)) for record in records]
+    strings = ", ".join(" ".join(_literals(record, variables)) for record in records)
     heads, fractions = ("".join(f"{part}{n}, " for n in range(len(records))) for part in "hm")
-    source = f"def write(heads, fractions, fields):\n ({heads}) = heads\n ({fractions}) = fractions\n ({', '.join(variables.values())}) = fields\n return [{', '.join(strings)}]\n"
-    made: dict[str, Callable[[list[str], list[str], tuple], list[str]]] = {}
+    source = f"def write(plays, texts):\n for ({heads}), ({fractions}), ({', '.join(variables.values())}) in plays:\n  texts += ({strings},)\n"
+    made: dict[str, Callable[[Iterable, list[str]], None]] = {}
     exec(source, made)
     return made["write"]
 
@@ -148,9 +172,9 @@ def _write_function(records: list[str], variables: dict[str, str]) -> Callable[[
 def _literals(record: str, variables: dict[str, str]) -> Iterator[str]:
     """A record as adjacent literals, which Python joins to one f-string."""
     end = 0
-    for match in _FIELD.finditer(record):
-        if match[1]:
-            name = _name(match)
+    for match in _GAP.finditer(record):
+        name = match[1]
+        if name:
             yield repr(record[end : match.start()].replace("%%", "%"))
             yield f"f'{{{variables[name]}}}'" if name in variables else f"f'{{h{name}}}{{m{name}}}'"
             end = match.end()

@@ -161,8 +161,8 @@ class TruthWriter:
         for story in ready:
             del self.begun[story.request_id]
             self.ended.discard(story.request_id)
-        if ready:
-            self.file.write(("\n".join([self.line(story) for story in ready]) + "\n").encode())
+        for story in ready:
+            self.file.write(f"{self.line(story)}\n".encode())
 
     def line(self, story: Story) -> str:
         """A story as a line of truth.jsonl."""

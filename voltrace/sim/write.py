@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import compress
 from typing import BinaryIO
 
 import numpy as np
@@ -15,7 +16,7 @@ _BLOCK = 500  # records joined at a time: much larger blocks leave the processor
 class Merger:
     """Takes records in any order that does not go back behind the clock, gives them out in the order of their instants.
 
-    Where instants tie, records of one service keep the order in which they came, and an earlier service of `SERVICE_FILES` goes first.
+    Where instants tie, an earlier service of `SERVICE_FILES` goes first, and records of one service keep the order in which they came.
     ``last`` is the instant of each service's last record that was written.
     """
 
@@ -32,29 +33,24 @@ class Merger:
 
     def flush(self, now: int | None) -> None:
         """Writes what lies before ``now``; all of it if None. Nothing that lies before ``now`` may come any more."""
-        instants, records = [], []
-        for service in self.waiting:
-            ats, own = self._take(service, now)
-            if own:
-                self.last[service] = int(ats[-1])
-                if service in self.services:
-                    self._write(self.services[service], own)
-            instants.append(ats)
-            records += own
-        if records:
-            order = np.concatenate(instants).argsort(kind="stable")
-            self._write(self.merged, list(map(records.__getitem__, order.tolist())))
-
-    def _take(self, service: str, now: int | None) -> tuple[np.ndarray, list[str]]:
-        """The service's records before ``now``, in order, with their instants; they wait no more."""
-        instants, records = self.waiting[service]
-        ats = np.concatenate(instants) if instants else np.empty(0, np.int64)
+        instants = [np.concatenate(ats) if ats else np.empty(0, np.int64) for ats, _ in self.waiting.values()]
+        whose = np.repeat(np.arange(len(instants), dtype=np.int8), [len(ats) for ats in instants])
+        records = [record for _, own in self.waiting.values() for record in own]
+        ats = np.concatenate(instants)
         order = ats.argsort(kind="stable")
-        ats = ats[order]
+        ats, whose = ats[order], whose[order]
         end = len(records) if now is None else int(ats.searchsorted(now))
-        ordered = list(map(records.__getitem__, order.tolist()))
-        self.waiting[service] = ([ats[end:]], ordered[end:])
-        return ats[:end], ordered[:end]
+        records = list(map(records.__getitem__, order.tolist()))
+        for number, service in enumerate(self.waiting):
+            mine = whose == number
+            self.waiting[service] = ([ats[end:][mine[end:]]], list(compress(records[end:], mine[end:].tolist())))
+            places = np.flatnonzero(mine[:end])
+            if len(places):
+                self.last[service] = int(ats[places[-1]])
+                if service in self.services:
+                    self._write(self.services[service], list(compress(records, mine[:end].tolist())))
+        del records[end:]
+        self._write(self.merged, records)
 
     def _write(self, file: BinaryIO, records: list[str]) -> None:
         for start in range(0, len(records), _BLOCK):
