@@ -11,6 +11,7 @@ from voltrace.parse.engine import read
 from voltrace.sim.edits import EDITS
 from voltrace.sim.falsehoods import FALSEHOODS
 from voltrace.sim.faults import FAULTS, LAWFUL
+from voltrace.sim.run import make_plan, simulate_into
 from voltrace.sim.scenario_file import load_scenario
 from voltrace.verdict import CAUSES, DEVIATIONS, DIAGNOSTICS, OUTCOMES
 
@@ -22,7 +23,7 @@ _TIMES = {"start", "end", "sent", "received", "duration_s", "duration_bounds_s",
 _NOT_TRUE = {"task-unexpected": "flows", "flow-unexpected": "flows", "task-after-failure": "flows", "attempts-exceeded": "failures"}
 # Diagnostics about a file, not about one request.
 _OF_FILES = {"invalid-bytes", "overlong-line", "service-restarted", "truncated-file"}
-_OF_RUNS = {"year-assumed"}
+_OF_RUNS = {"year-assumed", "truncated-file"}
 
 
 def announced(truth, what):
@@ -80,6 +81,55 @@ def _light(name):
     return replace(scenario, requests=tuple(ask for ask in scenario.requests if ask.fault != "line-overlong"))
 
 
+@pytest.mark.parametrize(("release", "form"), [("2026.2", "short-precise"), ("queens", "oslo"), ("2023.1", "short-precise")])
+def test_outages__services_and_broker__are_by_the_book(tmp_path, release, form):
+    truths = assert_found_as_announced(simulated(tmp_path / "s", "outages", release, 150, format=form, seed=4), form).values()
+    met = {(fault["kind"], truth["outcome"], truth["cause"]) for truth in truths for fault in truth["faults"]}
+    assert met >= {
+        ("scheduler-down", "created", None),
+        ("broker-outage", "failed", "message-not-sent"),
+        ("volume-down", "created", None),
+        ("volume-down", "failed", "no-valid-backend"),
+        ("driver-slow", "created", None),
+        ("message-late", "created", None),
+        ("api-worker-killed", "unknown", "response-not-logged"),
+        ("api-worker-killed-late", "created", None),
+    }
+    waits = {kind: [] for kind, _, _ in met}
+    for truth in truths:
+        for fault in truth["faults"]:
+            waits[fault["kind"]] += [h["wait_s"] for h in truth["handoffs"] if h["wait_s"]]
+    assert max(waits["scheduler-down"]) > 4 and max(waits["message-late"]) > 20 and max(waits["volume-down"]) > 70
+    assert {t["http"]["status"] for t in truths if any("killed" in fault["kind"] for fault in t["faults"])} == {None}
+
+
+@pytest.mark.parametrize("release", ["2026.2", "train"])
+def test_volume_killed_for_good__nothing_proves_more_than_that_the_log_ends(tmp_path, release):
+    truths = assert_found_as_announced(simulated(tmp_path / "s", "volume-dies", release, 150, seed=4)).values()
+    killed = [t for t in truths for f in t["faults"] if f["kind"] == "volume-killed-for-good"]
+    assert {(t["outcome"], t["cause"]) for t in killed} == {("unknown", "log-ends"), ("failed", "no-valid-backend")}
+    assert {t["outcome"] for t in truths if not t["faults"]} == {"created"}
+    unheard = [h for t in killed for h in t["handoffs"] if h["received"] is None]
+    assert unheard and {h["to"] for h in unheard} == {"volume"}
+
+
+@pytest.mark.parametrize(("release", "form"), FORMS)
+def test_mishaps__of_the_logs__are_told_of_the_requests_that_they_touch(tmp_path, release, form):
+    folder = simulated(tmp_path / "s", "mishaps", release, 200, format=form, seed=2, arrivals="poisson:9")
+    truths = assert_found_as_announced(folder, form, shared=False).values()
+    assert {f["kind"] for t in truths for f in t["faults"]} == {"file-rotated", "clock-stepped"}
+    assert sorted(path.name for path in folder.glob("c-*")) == ["c-api.log", "c-sch.log", "c-vol.log", "c-vol.log.1"]
+    whole = read([str(folder)])
+    assert [d.slug for d in whole.diagnostics if d.slug == "truncated-file"] == ["truncated-file"]
+    assert {v.outcome.outcome for v in judge_all(whole).values() if v.request_id in {t["request_id"] for t in truths}} == {"created"}
+
+
+def test_file_rotated__written_again_without_it__leaves_no_older_file(tmp_path):
+    folder = simulated(tmp_path / "s", "mishaps")
+    simulate_into(make_plan("devstack", requests=2), folder, force=True)
+    assert not list(folder.glob("*.1"))
+
+
 def test_unlawful__info_level__written_without_what_debug_lines_show(tmp_path):
     folder = simulated(tmp_path / "s", _light("faulty"), "2026.2", 60, debug=False)
     reading = read([str(path) for path in sorted(folder.glob("c-*.log"))])
@@ -92,8 +142,8 @@ def test_table__every_deviation__is_led_to_by_a_fault():
 
 
 def test_table__every_row__speaks_of_things_that_there_are():
-    assert {fault.edit for fault in FALSEHOODS.values() if fault.edit} == set(EDITS)
-    assert not any(fault.edit for fault in LAWFUL.values())
+    assert {fault.edit for fault in FAULTS.values() if fault.edit} == set(EDITS)
+    assert not any(fault.deviations for fault in LAWFUL.values() if fault.edit)
     for kind, fault in FAULTS.items():
         assert fault.kind == kind and fault.text and fault.outcome in OUTCOMES
         assert fault.cause is None or fault.cause in CAUSES

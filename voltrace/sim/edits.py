@@ -218,6 +218,18 @@ def _as_info(text: str) -> str:
     return text.replace("DEBUG", "INFO", 1)
 
 
+def die_before_cast(lines: list[Line], chance: Random) -> list[Line] | None:
+    """The API worker is killed while it commits the quota."""
+    at = _find(lines, "QuotaCommitTask", RUNNING)
+    return None if at is None or _find(lines, "VolumeCastTask", SUCCESS) is None else lines[: at + 1]
+
+
+def die_after_cast(lines: list[Line], chance: Random) -> list[Line] | None:
+    """The API worker is killed when it has cast, before it answers."""
+    at = _find(lines, "VolumeCastTask", SUCCESS)
+    return None if at is None else lines[: at + 1]
+
+
 # -- damage: the log itself is hurt --------------------------------------------------------------------------------------
 
 
@@ -330,6 +342,8 @@ EDITS: dict[str, Edit] = {
         choose_refused,
         lower_limit,
         log_at_info,
+        die_before_cast,
+        die_after_cast,
         tear,
         ship_twice,
         spoil_bytes,

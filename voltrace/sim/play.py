@@ -86,11 +86,12 @@ def _write_digits(numbers: np.ndarray, digits: int) -> list[list[str]]:
 
 
 class Plays:
-    """The plays that wait to be written. ``size`` is the number of their records."""
+    """The plays that wait to be written. ``size`` is the number of their records. ``clock`` makes instants those that a clock shows, if it goes wrong."""
 
     def __init__(self, prefix: Prefix, merger: Merger) -> None:
         self.prefix, self.merger = prefix, merger
         self.waiting: dict[Script, list[Play]] = {}
+        self.clock: Callable[[np.ndarray], np.ndarray] | None = None
         self.size = 0
 
     def add(self, play: Play) -> None:
@@ -118,6 +119,8 @@ class Plays:
         if script.written is not None:
             ats = ats[:, list(script.written)]
         shown = ats + np.array([[play.skew] for play in plays]) if any(play.skew for play in plays) else ats
+        if self.clock:
+            shown = self.clock(shown)
         records = script.records.write(zip(*self.prefix.stamps(shown), [play.fields for play in plays]))
         alter = plays[0].alter
         if alter:

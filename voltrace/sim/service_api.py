@@ -16,7 +16,11 @@ from .truth import Story
 
 # What the reverts leave of the volume's row when the API breaks down: with its quota committed it is kept.
 _ROW_LEFT = {"database": None, "commit": "deleted-row", "cast": "creating"}
+_BROKEN = {"database": "database-error", "commit": "internal-error", "cast": "message-not-sent"}
 _CAUSES = {400: "invalid-input", 404: "not-found", 413: "over-quota"}
+# Edits that are no falsehoods: the worker is killed before or after it has cast, and another takes its place.
+DIES_BEFORE, DIES_AFTER = "die-before-cast", "die-after-cast"
+_RESPAWN_US = (200_000, 2_000_000)
 _COUNTED = ("quota-gigabytes", "quota-volumes", *BREAKDOWNS, ACCEPTED)
 
 
@@ -115,7 +119,7 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
         _make_row(site, request, values, ending)
     play = site.play(worker, script, values, request, run)
     site.truth.begin(story)
-    lost = False
+    lost, dies = False, wish.fault.edit if wish.fault and wish.fault.edit in (DIES_BEFORE, DIES_AFTER) else ""
     if "zones_at" in values:
         worker.zones_until = values["zones_at"] + 3_600_000_000
     if ending in _COUNTED:
@@ -125,7 +129,11 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
     if ending == ACCEPTED:
         story.status = wish.fault.answers if wish.fault else 202
         request.fields["created_at"] = values["created_at"]
-        if wish.fault and wish.fault.loses:
+        if dies:
+            story.status = None
+        if dies == DIES_BEFORE:
+            story.outcome = Outcome("unknown", "response-not-logged")
+        elif wish.fault and wish.fault.loses:
             lost = True
             _lose(site, request, values["sent_at"])
         else:
@@ -137,12 +145,15 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
     else:
         _fail(site, request, play, ending, error)
     yield env.timeout(play.last - env.now + 1)
+    if dies and ending == ACCEPTED:
+        yield env.timeout(site.times.randrange(*_RESPAWN_US))
+        worker = site.respawn(worker)
     site.idle.give(worker)
     if ending == ACCEPTED and site.scenario.poll_s:
         env.process(poll(site, request))
     if wish.fault and wish.fault.strays and ending in BREAKDOWNS:
         _stray(site, request, values["created_at"])
-    elif ending != ACCEPTED or lost:
+    elif ending != ACCEPTED or lost or dies == DIES_BEFORE:
         site.end(request)
 
 
@@ -181,9 +192,13 @@ def _judge(site: Site, request: Request) -> tuple[str, str, dict]:
         larger = f"Volume size '{size}'GB cannot be smaller than original volume size  {size + 1}GB. They must be >= original volume size."
         return "source-size", f"Invalid input received: {larger}", {}
     exceeded, error, fields = site.quotas.reserve(request.wish.project, size)
-    if not exceeded and fault and fault.breaks:
+    breaks = fault.breaks if fault else None
+    if not exceeded and not breaks and not site.broker.up:
+        site.touch(request, "broker-outage", API)
+        breaks = "cast"
+    if not exceeded and breaks:
         site.quotas.give_back(request.wish.project, size)
-        return fault.breaks, BREAKDOWNS[fault.breaks][2], {}
+        return breaks, BREAKDOWNS[breaks][2], {}
     return exceeded or ACCEPTED, error, fields
 
 
@@ -208,9 +223,8 @@ def _make_row(site: Site, request: Request, values: dict, ending: str) -> None:
 def _fail(site: Site, request: Request, play: Play, ending: str, error: str) -> None:
     story, at = request.story, play.last
     if ending in BREAKDOWNS:
-        fault = request.wish.fault
         status, exception = 500, BREAKDOWNS[ending][1].rpartition(".")[2]
-        story.outcome = Outcome("failed", fault.cause if fault else None, final_status=_ROW_LEFT[ending])
+        story.outcome = Outcome("failed", _BROKEN[ending], final_status=_ROW_LEFT[ending])
     else:
         status, exception = REFUSALS[ending]
         story.outcome = Outcome("refused", _CAUSES[status])
@@ -219,4 +233,6 @@ def _fail(site: Site, request: Request, play: Play, ending: str, error: str) -> 
         if step.new == FAILURE:
             at = play.at(record)
             story.fail(at, API, step.flow, step.task or "", 1, None, exception or "", error)
-    site.blame(request, API, at)
+    fault = request.wish.fault
+    if fault and not fault.edit and (fault.service == API or fault.breaks):
+        site.blame(request, API, at)

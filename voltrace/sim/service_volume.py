@@ -49,7 +49,7 @@ def create(site: Site, n: int, request: Request, sent: int) -> Generator:
         story.hand_over(SCHEDULER, VOLUME, number, sent, values["received_at"], pool.service)
     yield env.timeout(play.last - env.now + 1)
     if fault and fault.kills:
-        kill(site)
+        kill(site, fault.for_good)
     if process.dying:
         return
     if fault and fault.hangs:

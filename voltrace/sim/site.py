@@ -19,6 +19,7 @@ from .grants import Grants
 from .ids import Ids
 from .lines_scheduler import Layout
 from .load import Wish
+from .outage import OUTAGES
 from .play import Play, Plays
 from .quotas import Quotas
 from .script import TABLE_SIZE, Script, Stage
@@ -29,6 +30,7 @@ from .truth import Run, Story, TruthWriter
 if TYPE_CHECKING:
     import simpy
 
+_SERVICE_DOWN_US = 60_000_000  # Cinder's service_down_time
 _WAITING = 10_000  # so many records may wait for their turn before those whose time has come are written
 # The name of each service's flow, and the fields of its uuids.
 _UUID_FIELDS = {flow.service: (flow.name, ("flow_uuid", *(f"uuid_{task.name}" for task in flow.tasks))) for flow in VOLUME_CREATE.flows}
@@ -94,6 +96,8 @@ class Site:
         self.scheduler = self._process(SCHEDULER)
         self.volumes = self.start_volumes()
         self.stopped = False
+        self.gone: tuple[str, int] | None = None
+        self.moments: list[tuple[str, str, int]] = []
         self.idle = Station(env, self.workers)
         self.zones = scenario.zones()
         self.turn = Station(env, [True])
@@ -109,6 +113,17 @@ class Site:
     def start_volumes(self) -> list[Process]:
         """A process for each backend."""
         return [self._process(VOLUME) for _ in self.scenario.backends]
+
+    def respawn(self, worker: Process) -> Process:
+        """A new API worker in the place of one that was killed."""
+        made = self._process(API)
+        self.workers[self.workers.index(worker)] = made
+        return made
+
+    def renew_scheduler(self) -> Process:
+        """A new process of the scheduler."""
+        self.scheduler = self._process(SCHEDULER)
+        return self.scheduler
 
     def pools_of(self, n: int) -> list[Pool]:
         """The pools of backend ``n``."""
@@ -230,6 +245,10 @@ class Site:
         """Whether the next request is the first that an API worker serves after its start."""
         return not (worker.requests or self.scenario.warm)
 
+    def is_silent(self) -> bool:
+        """Whether the volume services have not been heard of for so long that the scheduler takes them for down."""
+        return self.gone is not None and self.env.now > self.gone[1] + _SERVICE_DOWN_US
+
     def count(self, worker: Process, values: dict, body: int, answer: int) -> None:
         """The web server counts a request; its access line shows the counts and sizes (bytes)."""
         worker.requests += 1
@@ -243,13 +262,30 @@ class Site:
     def blame(self, request: Request, service: str, at: int) -> None:
         """Notes the request's fault where it strikes first."""
         fault = request.wish.fault
-        if fault and not request.story.faults:
+        if fault and all(told["kind"] != fault.kind for told in request.story.faults):
             request.story.faults.append({"kind": fault.kind, "service": service, "at": instant(at), "expect": fault.expect(self.scenario.max_attempts)})
+
+    def touch(self, request: Request, kind: str, service: str, at: int | None = None) -> None:
+        """Notes a fault of the run that the request has met. What is expected of it then is told when it has ended."""
+        if all(told["kind"] != kind for told in request.story.faults):
+            request.story.faults.append({"kind": kind, "service": service, "at": instant(self.env.now if at is None else at), "expect": None})
+
+    def _settle(self, story: Story) -> None:
+        for told in story.faults:
+            if told["expect"] is None:
+                outage = OUTAGES.get(told["kind"])
+                diagnostics = [*outage.diagnostics] if outage else []
+                told["expect"] = {"outcome": story.outcome.outcome, "cause": story.outcome.cause, "deviations": [], "diagnostics": diagnostics}
 
     def end(self, request: Request) -> None:
         """Nothing more will happen to the request."""
         if not request.hung:
             self.let_go(request)
+        for kind, service, at in self.moments:
+            if request.story.start < at <= request.story.end:
+                self.touch(request, kind, service or "any", at)
+        if request.story.faults:
+            self._settle(request.story)
         self.truth.end(request.story)
 
     def let_go(self, request: Request) -> None:

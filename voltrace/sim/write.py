@@ -17,13 +17,14 @@ class Merger:
     """Takes records in any order that does not go back behind the clock, gives them out in the order of their instants.
 
     Where instants tie, an earlier service of `SERVICE_FILES` goes first, and records of one service keep the order in which they came.
-    ``last`` is the instant of each service's last record that was written.
+    ``last`` is the instant of each service's last record that was written. A service's file of ``turns`` has what lies before that instant.
     """
 
     def __init__(self, merged: BinaryIO, services: dict[str, BinaryIO] | None = None, pack: Callable[[str], bytes] | None = None) -> None:
         self.merged, self.services, self.pack = merged, services or {}, pack
         self.waiting: dict[str, tuple[list[np.ndarray], list[str]]] = {service: ([], []) for service in SERVICE_FILES}
         self.last: dict[str, int] = {}
+        self.turns: dict[str, tuple[int, BinaryIO]] = {}
 
     def put(self, service: str, ats: np.ndarray, records: list[str]) -> None:
         """Records (lines, or several lines each) of a service with their instants (µs), in the order in which they are written."""
@@ -48,9 +49,19 @@ class Merger:
             if len(places):
                 self.last[service] = int(ats[places[-1]])
                 if service in self.services:
-                    self._write(self.services[service], list(compress(records, mine[:end].tolist())))
+                    own = list(compress(records, mine[:end].tolist()))
+                    if service in self.turns:
+                        own = self._turn(service, own, ats[places])
+                    self._write(self.services[service], own)
         del records[end:]
         self._write(self.merged, records)
+
+    def _turn(self, service: str, own: list[str], ats: np.ndarray) -> list[str]:
+        """Writes what lies before the file's turn to the older file, and gives the rest."""
+        at, older = self.turns[service]
+        before = int(ats.searchsorted(at))
+        self._write(older, own[:before])
+        return own[before:]
 
     def _write(self, file: BinaryIO, records: list[str]) -> None:
         for start in range(0, len(records), _BLOCK):
