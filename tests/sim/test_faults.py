@@ -2,20 +2,25 @@
 
 import json
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from voltrace.check.judge import judge_all
 from voltrace.encode import encode_timeline
+from voltrace.errors import UsageError
 from voltrace.parse.engine import read
 from voltrace.sim.edits import EDITS
 from voltrace.sim.falsehoods import FALSEHOODS
 from voltrace.sim.faults import FAULTS, LAWFUL
+from voltrace.sim.outage import OUTAGES
 from voltrace.sim.run import make_plan, simulate_into
-from voltrace.sim.scenario_file import load_scenario
+from voltrace.sim.scenario_file import load_scenario, read_scenario
 from voltrace.verdict import CAUSES, DEVIATIONS, DIAGNOSTICS, OUTCOMES
 
-from .clouds import simulated
+from .clouds import LVM, simulated
+
+PAGE = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text()
 
 FORMS = [("2026.2", "short-precise"), ("2026.2", "oslo"), ("queens", "short-precise"), ("queens", "oslo")]
 _TIMES = {"start", "end", "sent", "received", "duration_s", "duration_bounds_s", "wait_s", "wait_bounds_s"}
@@ -139,6 +144,42 @@ def test_unlawful__info_level__written_without_what_debug_lines_show(tmp_path):
 
 def test_table__every_deviation__is_led_to_by_a_fault():
     assert {slug for fault in FAULTS.values() for slug in fault.deviations} == set(DEVIATIONS) - {"too-slow"}
+
+
+def _rows(after):
+    """The cells of the table behind this text of the page."""
+    table = PAGE.split(after, 1)[1].split("|---|---|---|---|\n", 1)[1].split("\n\n", 1)[0]
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in table.splitlines()]
+
+
+def _cell(slugs):
+    return ", ".join(f"`{slug}`" for slug in slugs if slug) or "-"
+
+
+@pytest.mark.parametrize(("after", "faults"), [("\nThese are lawful", LAWFUL), ("\nThese are unlawful", FALSEHOODS)])
+def test_page__faults__are_those_of_the_table(after, faults):
+    assert _rows(after) == [[f"`{f.kind}`", f.text, _cell((f.outcome, f.cause)), _cell((*f.deviations, *f.diagnostics))] for f in faults.values()]
+
+
+def test_page__faults_of_the_run__are_those_of_the_table():
+    assert _rows("| kind | what is done |") == [[f"`{o.kind}`", o.text, _cell(o.keys), _cell(o.diagnostics)] for o in OUTAGES.values()]
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ({"kind": "scheduler-dwn", "at_s": 1.0}, "must be one of scheduler-down, volume-down"),
+        ({"at_s": 1.0}, "a fault needs the key 'kind'"),
+        ({"kind": "scheduler-down", "at_s": 1.0}, "faults[0]: scheduler-down needs the key 'for_s'"),
+        ({"kind": "clock-stepped", "by_s": 5.0}, "faults[0].by_s must be 600 or more, not 5"),
+        ({"kind": "file-cut", "service": "nova"}, "must be one of api, scheduler, volume"),
+    ],
+)
+def test_faults_of_the_run__mistakes__are_told(table, says):
+    cloud_ = {"default_type": "a", "backends": LVM, "types": [{"name": "a"}], "projects": [{"name": "p", "user": "p"}]}
+    with pytest.raises(UsageError) as told:
+        read_scenario({"cloud": cloud_, "requests": [{"weight": 1}], "faults": [table]}, "s")
+    assert says in str(told.value)
 
 
 def test_table__every_row__speaks_of_things_that_there_are():
