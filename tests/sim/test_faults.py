@@ -1,6 +1,7 @@
 """Faults: what each announces is what the checker finds in the logs, and nothing else."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -77,11 +78,14 @@ def test_unlawful__in_other_runs__found_too(tmp_path, options):
     assert_found_as_announced(folder, shared=options.get("format") != "short")
 
 
+def test_unlawful__where_processors_are_few__found_too(tmp_path):
+    few = replace(_light("faulty"), cpus=2, database_connections=2)
+    assert_found_as_announced(simulated(tmp_path / "s", few, "2026.2", 60, arrivals="poisson:5"))
+
+
 @cache
 def _light(name):
     """The scenario without its lines of 9 MB."""
-    from dataclasses import replace
-
     scenario = load_scenario(name)
     return replace(scenario, requests=tuple(ask for ask in scenario.requests if ask.fault != "line-overlong"))
 

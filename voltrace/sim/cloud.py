@@ -31,12 +31,14 @@ def _key(default: Any, least: float | None = None, most: float | None = None, ch
 class Host:
     """A machine: its clock (seconds ahead at the start, and parts per million that it runs fast), and its journal's rate limit.
 
+    Services on it share ``cpus`` processors (0: as many as the cloud's ``cpus``).
     The journal keeps ``journal_burst`` lines of a unit in any ``journal_interval_s``; 0 keeps them all.
     """
 
     name: str
     clock_offset_s: float = _key(0.0, -86_400, 86_400)
     clock_drift_ppm: float = _key(0.0, -100_000, 100_000)
+    cpus: int = _key(0, 0)
     journal_burst: int = _key(0, 0)
     journal_interval_s: float = _key(30.0, 0.001)
 
@@ -172,8 +174,8 @@ class Scenario:
     ``size_first``: clients name the size before the rest. ``start_up``: the log begins with the services' start.
     ``poll_s``: how long clients wait before they ask (again) what became of their volume; 0: they do not ask.
     ``usual_requests`` is how many requests are sent unless somebody says.
-    A worker process of the API serves ``api_threads`` requests at a time; ``api_cpus`` and ``database_connections`` are what all of them
-    share (0: as many as are wanted). A closed client waits ``think_s`` before its next request.
+    A worker process of the API serves ``api_threads`` requests at a time; ``cpus`` are the processors that services of a host share,
+    ``database_connections`` what all services share (0: as many as are wanted). A closed client thinks for ``think_s`` on average before its next request.
     """
 
     name: str = ""
@@ -186,7 +188,7 @@ class Scenario:
     zone: str = "nova"
     api_workers: int = _key(2, 1)
     api_threads: int = _key(1, 1)
-    api_cpus: int = _key(0, 0)
+    cpus: int = _key(0, 0)
     database_connections: int = _key(0, 0)
     max_attempts: int = _key(3, 1)
     default_type: str = ""

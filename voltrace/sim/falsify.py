@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from itertools import cycle
+from itertools import accumulate, cycle
 from random import Random
 
 from ..lifecycle import Step
@@ -37,10 +37,15 @@ Edit = Callable[[list[Line], Random], "list[Line] | None"]
 
 @dataclass(slots=True, eq=False)
 class Falsified:
-    """A falsified script, and the number of its first record that is not as it was."""
+    """A falsified script, the number of its first record that is not as it was, and the records that its own are made from."""
 
     script: Script
     first: int
+    records: tuple[int, ...]
+
+    def place(self, lapses: list[int]) -> list[int]:
+        """When its records are written, where the script's own had these lapses: none before the one in front of it."""
+        return list(accumulate((lapses[record] for record in self.records), max))
 
 
 def falsify(stage: Stage, script: Script, edit: Edit, choice: str) -> Falsified | None:
@@ -52,7 +57,7 @@ def falsify(stage: Stage, script: Script, edit: Edit, choice: str) -> Falsified 
         return None
     first = next((n for n, (a, b) in enumerate(zip(before, after)) if a != b), min(len(before), len(after)) - 1)
     made = stage.script(_rebuild, script, tuple(after))
-    return Falsified(made, min(first, len(made.pauses) - 1))
+    return Falsified(made, min(first, len(made.pauses) - 1), tuple(line.record for line in after))
 
 
 def _rebuild(stage: Stage, script: Script, lines: tuple[Line, ...]) -> Script:

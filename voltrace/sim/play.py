@@ -86,13 +86,32 @@ def _write_digits(numbers: np.ndarray, digits: int) -> list[list[str]]:
 
 
 class Plays:
-    """The plays that wait to be written. ``size`` is the number of their records. ``clock`` makes instants those that a clock shows, if it goes wrong."""
+    """The plays that wait to be written. ``size`` is the number of their records; ``held`` are the beginnings of plays that are still going on.
+
+    ``clock`` makes instants those that a clock shows, if it goes wrong.
+    """
 
     def __init__(self, prefix: Prefix, merger: Merger) -> None:
         self.prefix, self.merger = prefix, merger
         self.waiting: dict[Script, list[Play]] = {}
         self.clock: Callable[[np.ndarray], np.ndarray] | None = None
         self.size = 0
+        self.held: dict[int, int] = {}
+        self.holds = 0
+
+    def hold(self, begin: int) -> int:
+        """A play begins now, at ``begin``, of which it is not known yet when its records will be written. A number, for `release`."""
+        self.holds += 1
+        self.held[self.holds] = begin
+        return self.holds
+
+    def release(self, hold: int) -> None:
+        """That play is known now, and added in the same instant."""
+        del self.held[hold]
+
+    def horizon(self, now: int) -> int:
+        """The instant before which no records can come any more: that of the oldest play that still goes on, or ``now``."""
+        return next(iter(self.held.values()), now)
 
     def add(self, play: Play) -> None:
         """The play is complete."""

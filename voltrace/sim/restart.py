@@ -39,6 +39,8 @@ def stop(site: Site, kind: str) -> None:
 
 def _restart(site: Site, for_good: bool) -> Generator:
     env, old = site.env, site.volumes
+    while any(process.playing for process in old):
+        yield env.timeout(1000)
     yield env.timeout(max(0, *(process.until - env.now for process in old)) + 1)
     for process in old:
         for request in process.active:

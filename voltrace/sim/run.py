@@ -115,9 +115,10 @@ def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, 
         merger.turns = {f.service: (plan.start + round(f.at_s * 1e6), older[f.service]) for f in of_kind(plan.scenario, "file-rotated")}
 
     def tick() -> None:
+        until = plays.horizon(env.now)
         plays.write()
-        merger.flush(env.now)
-        truths.flush(env.now)
+        merger.flush(until)
+        truths.flush(until)
         progress.show(site.sent)
 
     site = Site(env, plan.scenario, stage, plays, truths, plan.seed, tick)
@@ -138,6 +139,8 @@ def simulate_into(plan: Plan, folder: Path, force: bool = False) -> None:
 
     Raises UsageError if the folder holds anything, unless ``force``: then those five files are replaced.
     """
+    import simpy  # noqa: F401  an interrupt can get lost in an import: none may be left once files are open
+
     folder = Path(os.path.realpath(folder))
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is no folder")

@@ -146,6 +146,8 @@ def _faults(scenario: Scenario, ask: Ask, where: Path) -> Iterator[Broken]:
     fault = ask.trouble
     if fault and fault.deviations and not scenario.background_s:
         yield (*where, "fault"), f" {ask.fault} needs cloud.background_s: only logs that go on prove that nothing more came"
+    if ask.fault.startswith("api-worker-killed") and scenario.api_threads > 1:
+        yield (*where, "fault"), f" {ask.fault} needs cloud.api_threads = 1: a worker that is killed would take other requests along"
     made_from = ask.source or (fault.source if fault else "")
     if made_from in ("volume", "snapshot") and not ask.fault and any(b.driver == "lvm" for b in _reached(scenario, ask)):
         yield (*where, "source"), f" '{made_from}' is simulated for backends of driver fake only"

@@ -18,6 +18,7 @@ from ..messages import Catalogue
 from ..profile import Profile
 from .release import Release
 from .template import PREFIX, Field, Records, bind, compile_records
+from .work import IN_DATABASE, Stretch, stretches
 
 TABLE_SIZE = 1024  # a power of two: a random number's low bits pick a value
 _BLOCK = 64  # at most so many plays' times are drawn together
@@ -69,6 +70,7 @@ class Script:
     ``steps`` are the lifecycle's steps with the record that tells each; ``marks`` name records whose instants are fields too.
     ``own`` are the first and last record that carry the request id. ``states`` is where the flow's tasks stand at the end.
     Scripts of one ``layout`` have the same steps and marks at the same places. ``written`` are the numbers of the records that the level lets pass (None: all).
+    ``stretches`` divide the records by what is done before them: computing, or the database's work.
     """
 
     service: str
@@ -80,6 +82,7 @@ class Script:
     own: tuple[int, int]
     states: dict[str | None, str]
     payloads: dict[str, str]
+    stretches: tuple[Stretch, ...] = ()
     serial: int = 0
     layout: int = 0
     block: int = 1
@@ -106,6 +109,7 @@ class Composer:
         self.payloads = dict(after.payloads if after else stage.payloads)
         self.journal = stage.format.layout == "devstack"
         self.pauses: list[np.ndarray] = []
+        self.works: list[bool] = []
         self.texts: list[str | None] = []
         self.steps: list[tuple[int, Step]] = []
         self.marks: list[tuple[str, int]] = []
@@ -125,6 +129,7 @@ class Composer:
             own,
             self.states,
             self.payloads,
+            stretches(self.works),
         )
 
     def has(self, key: str) -> bool:
@@ -194,7 +199,9 @@ class Composer:
         return write_context(self.stage.format.layout, self.stage.release.name, "%(request_id)s", "%(global_request_id)s", project, user, colour)
 
     def _pause(self, figure: str | None) -> None:
-        self.pauses.append(_AT_ONCE if figure is None else self.stage.table(figure if "/" in figure else f"{self.service}/{figure}"))
+        named = figure if figure is None or "/" in figure else f"{self.service}/{figure}"
+        self.pauses.append(_AT_ONCE if named is None else self.stage.table(named))
+        self.works.append(named in IN_DATABASE)
 
     def raw(self, *lines: str, pause: str | None = None) -> None:
         """Lines past the log (stderr, the web server's own): in journals only."""

@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 from ..lifecycle import API, FAILURE, SCHEDULER, SCHEDULER_TOPIC
 from ..verdict import Outcome
+from .follow import follow
 from .lines_api import ACCEPTED, BREAKDOWNS, REFUSALS, compose_create
 from .lines_image import format_of, shows_image
 from .load import Wish
@@ -91,7 +92,7 @@ def _source_fields(site: Site, wish: Wish) -> dict:
         fields[f"{name}_python"] = python(wish.source_id) if theirs else "None"
     beside = None  # where its source is
     if wish.source in ("volume", "snapshot"):
-        beside = site.source_pool(site.scenario.type(wish.volume.get("volume_type", site.scenario.default_type))).host
+        beside = site.source_pool(site.kinds.get(wish.volume.get("volume_type", site.scenario.default_type))).host
     fields["resource_backend"] = f"'{beside}'" if beside else "<?>"
     fields["resource_backend_item"] = f"'resource_backend': {site.stage.release.python(beside)}, " if beside else ""
     if wish.source == "image":
@@ -106,6 +107,7 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
         worker = site.idle.take() or (yield site.idle.wait())
     assert worker is not None
     env, story, wish = site.env, request.story, request.wish
+    processor = None if site.machines is None else (yield from site.machines.claim(worker))
     body = wish.body
     ending, error, more = _judge(site, request)
     kind = request.fields["type_name"]
@@ -117,8 +119,8 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
     site.count(worker, values, len(body), 997 if ending == ACCEPTED else 151)
     if ending == ACCEPTED or ending in BREAKDOWNS:
         _make_row(site, request, values, ending)
-    play = site.play(worker, script, values, request, run)
     site.truth.begin(story)
+    play = site.play(worker, script, values, request, run) if processor is None else (yield from processor.play(site, script, values, request, run))
     lost, dies = False, wish.fault.edit if wish.fault and wish.fault.edit in (DIES_BEFORE, DIES_AFTER) else ""
     if "zones_at" in values:
         worker.zones_until = values["zones_at"] + 3_600_000_000
@@ -149,8 +151,8 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
         yield env.timeout(site.times.randrange(*_RESPAWN_US))
         worker = site.respawn(worker)
     site.idle.give(worker)
-    if ending == ACCEPTED and site.scenario.poll_s:
-        env.process(poll(site, request))
+    if ending == ACCEPTED and site.scenario.poll_s and not dies:
+        follow(poll(site, request))
     if wish.fault and wish.fault.strays and ending in BREAKDOWNS:
         _stray(site, request, values["created_at"])
     elif ending != ACCEPTED or lost or dies == DIES_BEFORE:

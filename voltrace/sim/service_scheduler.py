@@ -6,11 +6,10 @@ from collections.abc import Generator
 
 from ..lifecycle import SCHEDULER
 from ..verdict import Outcome
-from .capacity import Home
+from .capacity import Home, Pool
 from .filters import ASK, PASSES, Question, weigh
 from .lines_scheduler import DOWN, GOES, GONE, LISTED, NO_WEIGHED, Choice, compose_choice, compose_receipt
 from .lines_volume import FAILURES
-from .play import Play
 from .script import Script
 from .site import Request, Site
 from .template import fill
@@ -20,21 +19,32 @@ from .truth import Run
 def schedule(site: Site, request: Request, sent: int | None, sender: str) -> Generator:
     """One run of the scheduler's flow, begun by the cast that ``sender`` made at ``sent`` (None: it made none)."""
     request.attempt += 1
-    number, env = request.attempt, site.env
+    number, env, machines = request.attempt, site.env, site.machines
+    processor = None if machines is None else (yield from machines.claim(site.scheduler))
     exceeded = number > site.scenario.max_attempts
     run = site.begin_run(request, SCHEDULER, number)
     values = site.values(request, SCHEDULER, run.ids, _look_back(site, request, exceeded) if number > 1 else {})
     receipt = site.stage.script(compose_receipt, number, exceeded, site.scenario.max_attempts > 1)
-    play = site.play(site.scheduler, receipt, values, request, run)
+    play = site.play(site.scheduler, receipt, values, request, run) if processor is None else (yield from processor.play(site, receipt, values, request, run))
     request.story.hand_over(sender, SCHEDULER, number, sent, values["received_at"])
     if exceeded:
         _give_up(site, request, values, fill("%(attempts_exceeded)s", receipt.payloads, values), "retries-exhausted")
         site.end(request)
         return
-    yield env.timeout(play.last - env.now + 1 + (0 if site.stage.lines_of_libraries else site.sample("scheduler/services")))
+    listing = 0 if site.stage.lines_of_libraries else site.sample("scheduler/services")
+    if machines is None:
+        yield env.timeout(play.last - env.now + 1 + listing)
+    else:
+        yield env.timeout(play.last - env.now + 1)
+        yield from machines.work(machines.database, listing)
     turn = site.turn.take() or (yield site.turn.wait())
-    play, chosen = _choose(site, request, run, values, receipt)
-    if not chosen:
+    processor = None if machines is None else (yield from machines.claim(site.scheduler))
+    script, chosen = _choose(site, request, run, values, receipt)
+    play = site.play(site.scheduler, script, values, request, run) if processor is None else (yield from processor.play(site, script, values, request, run))
+    if chosen:
+        _send(site, request, values, chosen)
+    else:
+        _give_up(site, request, values, NO_WEIGHED, "no-other-backend" if run.number > 1 else None)
         site.end(request)
     yield env.timeout(play.last - env.now)
     site.turn.give(turn)
@@ -52,8 +62,8 @@ def _look_back(site: Site, request: Request, exceeded: bool) -> dict:
     return fields
 
 
-def _choose(site: Site, request: Request, run: Run, values: dict, receipt: Script) -> tuple[Play, bool]:
-    """Filters and weighs the pools and casts to the best. The play, and whether there was one."""
+def _choose(site: Site, request: Request, run: Run, values: dict, receipt: Script) -> tuple[Script, Pool | None]:
+    """Filters and weighs the pools and takes room of the best. What it writes of that, and the pool if there was one."""
     scenario, fields = site.scenario, request.fields
     fault = request.wish.fault
     kind = site.kinds.get(fields["type_name"])
@@ -98,18 +108,18 @@ def _choose(site: Site, request: Request, run: Run, values: dict, receipt: Scrip
         values["tried_before"] = site.stage.release.texts(request.tried)
     number = pools.index(chosen) if chosen else -1
     choice = Choice(layout, states, tuple(fresh), tuple(rounds), not question.thin, number)
-    script = site.stage.script(compose_choice, run.number, receipt, choice)
-    play = site.play(site.scheduler, script, values, request, run)
-    if not chosen:
-        _give_up(site, request, values, NO_WEIGHED, "no-other-backend" if run.number > 1 else None)
-        return play, False
+    return site.stage.script(compose_choice, run.number, receipt, choice), chosen
+
+
+def _send(site: Site, request: Request, values: dict, chosen: Pool) -> None:
+    """The cast to the chosen pool's service."""
+    fields = request.fields
     if request.tried:
         fields |= {"host_before": request.tried[-1], "scheduled_before": fields["scheduled_at"]}
     request.tried += (chosen.host,)
     fields["scheduled_at"] = values["scheduled_at"]
     arrival = values["scheduled_at"] + site.sample("broker/cinder-volume")
     site.broker.cast(chosen.topic, arrival, request, values["sent_at"])
-    return play, True
 
 
 def _state(home: Home, silent: bool) -> str:

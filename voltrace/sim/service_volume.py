@@ -23,7 +23,12 @@ _DELIVERED_AGAIN_US = (500_000, 3_000_000)
 def create(site: Site, n: int, request: Request, sent: int) -> Generator:
     """A create that backend ``n``'s service takes from its queue, where the scheduler's cast of ``sent`` put it."""
     env, story, number, pool, fault = site.env, request.story, request.attempt, site.pool(request.tried[-1]), request.wish.fault
-    process = site.volumes[n]
+    process, machines = site.volumes[n], site.machines
+    processor = None if machines is None else (yield from machines.claim(process))
+    if processor is not None and process.dying:  # it has written nothing yet, nor told the broker that it has the message
+        processor.leave()
+        site.broker.cast(pool.topic, env.now, request, sent)
+        return
     process.active.append(request)
     again, request.again = request.again, -1
     if again >= 0:
@@ -41,7 +46,7 @@ def create(site: Site, n: int, request: Request, sent: int) -> Generator:
     if failure:
         values["raised"], values["error"] = FAILURES[failure].raised, fill(FAILURES[failure].error, {}, values)
     begun = site.stage.script(compose_start, number, pool.backend.driver, failure, source, site.scenario.max_attempts > 1)
-    play = site.play(process, begun, values, request, run)
+    play = site.play(process, begun, values, request, run) if processor is None else (yield from processor.play(site, begun, values, request, run))
     story.attempts, story.backend = story.attempts + 1, pool.host
     if again >= 0:
         site.blame(request, VOLUME, values["received_at"])
@@ -56,11 +61,14 @@ def create(site: Site, n: int, request: Request, sent: int) -> Generator:
         _hang(site, request)
         return
     if failure and not FAILURES[failure].late:
-        _fail(site, n, request, run, values, begun, failure)
+        yield from _fail(site, n, request, run, values, begun, failure)
         return
     driver = site.drivers[n]
     slot = driver.take() or (yield driver.wait())
-    yield env.timeout(site.sample("volume/lvcreate"))
+    if machines is None or pool.backend.driver != "lvm":
+        yield env.timeout(site.sample("volume/lvcreate"))
+    else:
+        yield from machines.work(machines.processors[process.host], site.sample("volume/lvcreate"))
     if fault and fault.slow_s:
         site.blame(request, VOLUME, env.now)
         yield env.timeout(round(fault.slow_s * 1e6))
@@ -68,11 +76,17 @@ def create(site: Site, n: int, request: Request, sent: int) -> Generator:
     if process.dying:
         return
     if failure:
-        _fail(site, n, request, run, values, begun, failure)
+        yield from _fail(site, n, request, run, values, begun, failure)
         return
+    if machines is not None:
+        processor = yield from machines.claim(process)
+        if process.dying:
+            processor.leave()
+            return
     pool.volumes += again < 0
     process.active.remove(request)
-    play = site.play(process, site.stage.script(compose_end, number, pool.backend.driver, begun, source), values, request, run)
+    finished = site.stage.script(compose_end, number, pool.backend.driver, begun, source)
+    play = site.play(process, finished, values, request, run) if processor is None else (yield from processor.play(site, finished, values, request, run))
     story.outcome = Outcome("created", final_status="available")
     if request.again >= 0:  # the acknowledgement is lost, and the broker delivers the cast again
         site.broker.cast(pool.topic, play.last + site.times.randrange(*_DELIVERED_AGAIN_US), request, sent)
@@ -100,15 +114,23 @@ def _failure(request: Request) -> str | None:
     return fault.raises if fault and fault.raises and (not fault.attempts or request.attempt <= fault.attempts) else None
 
 
-def _fail(site: Site, n: int, request: Request, run: Run, values: dict, begun: Script, failure: str) -> None:
+def _fail(site: Site, n: int, request: Request, run: Run, values: dict, begun: Script, failure: str) -> Generator:
     """Something raises: the flow is reverted. While it still is, the request goes back to the scheduler, if it may."""
+    process = site.volumes[n]
+    processor = None if site.machines is None else (yield from site.machines.claim(process))
+    if processor is not None and process.dying:
+        processor.leave()
+        return
     pool, fault, kind, story = site.pool(request.tried[-1]), request.wish.fault, FAILURES[failure], request.story
     retried = kind.retryable and site.scenario.max_attempts > 1
     if site.stage.release.tracebacks.get("exception_dropped"):
         values["dropped"] = _dropped(site, values, kind, begun)
     script = site.stage.script(compose_failure, run.number, pool.backend.driver, failure, begun, retried, _source(request))
-    site.volumes[n].active.remove(request)
-    site.play(site.volumes[n], script, values, request, run)
+    process.active.remove(request)
+    if processor is None:
+        site.play(process, script, values, request, run)
+    else:
+        yield from processor.play(site, script, values, request, run)
     exception = kind.exception.rpartition(".")[2]
     story.fail(values["failed_at"], VOLUME, run.name, "CreateVolumeFromSpecTask", run.number, pool.host, exception, values["error"])
     if not retried:

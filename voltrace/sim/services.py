@@ -65,7 +65,7 @@ def _later(site: Site, client: Generator) -> Generator:
 
 def _clients(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng: Random) -> list[Generator]:
     if arrivals.kind == "closed":
-        return [_closed(site, load) for _ in range(int(arrivals.value))]
+        return [_closed(site, load, rng) for _ in range(int(arrivals.value))]
     if arrivals.kind == "burst":
         return [_burst(site, load)]
     return [_open(site, load, arrivals, rng)]
@@ -86,11 +86,14 @@ def _burst(site: Site, load: Iterator[Wish]) -> Generator:
         follow(serve(site, arrive(site, wish), worker))
 
 
-def _closed(site: Site, load: Iterator[Wish]) -> Generator:
-    """A client that sends its next request when the last has come to its end."""
+def _closed(site: Site, load: Iterator[Wish], rng: Random) -> Generator:
+    """A client that sends its next request when the last has come to its end and it has thought for a while."""
+    think_s = site.scenario.think_s
     for wish in load:
         site.sent += 1
         request = arrive(site, wish)
         request.done = site.env.event()
         follow(serve(site, request))
         yield request.done
+        if think_s:
+            yield site.env.timeout(round(rng.expovariate(1 / think_s) * 1e6))

@@ -19,6 +19,7 @@ from .grants import Grants
 from .ids import Ids
 from .lines_scheduler import Layout
 from .load import Wish
+from .machines import open_machines
 from .outage import OUTAGES
 from .play import Play, Plays
 from .quotas import Quotas
@@ -38,18 +39,20 @@ _UUID_FIELDS = {flow.service: (flow.name, ("flow_uuid", *(f"uuid_{task.name}" fo
 
 @dataclass(slots=True, eq=False)
 class Process:
-    """One process of a service. ``tail`` is the end of its lines' prefix. ``zones_until`` and ``types`` are an API worker's caches.
+    """One process of a service on its host. ``tail`` is the end of its lines' prefix. ``zones_until`` and ``types`` are an API worker's caches.
 
-    ``until`` is the instant of its last line. A volume service's ``active`` are the requests that it has in hand; ``dying``: it will write nothing more.
+    ``until`` is the instant of its last line; ``playing`` counts the scripts of which it is not known yet when they end. A volume service's ``active`` are the requests that it has in hand; ``dying``: it will write nothing more.
     """
 
     service: str
     pid: str
     tail: str
+    host: str
     requests: int = 0
     zones_until: int = 0
     types: frozenset[str] = frozenset()
     until: int = 0
+    playing: int = 0
     active: list[Request] = field(default_factory=list)
     dying: bool = False
 
@@ -92,13 +95,14 @@ class Site:
         self.layout = Layout(homes, tuple(pool.thin for pool in self.pools), scenario.weighers)
         self.factored = stage.release.name in stage.rows["storage-capacity-factors"].lines
         self.pids = iter(range(self.times.randrange(2000, 20000), 1 << 22, 7))
-        self.workers = [self._process(API) for _ in range(scenario.api_workers)]
-        self.scheduler = self._process(SCHEDULER)
+        self.workers = [self._process(API, scenario.api_host) for _ in range(scenario.api_workers)]
+        self.scheduler = self._process(SCHEDULER, scenario.scheduler_host)
         self.volumes = self.start_volumes()
         self.stopped = False
         self.gone: tuple[str, int] | None = None
         self.moments: list[tuple[str, str, int]] = []
-        self.idle = Station(env, self.workers)
+        self.idle = Station(env, self.workers * scenario.api_threads)
+        self.machines = open_machines(env, scenario)
         self.zones = scenario.zones()
         self.turn = Station(env, [True])
         self.drivers = [Station(env, [True] * backend.slots) for backend in scenario.backends]
@@ -112,17 +116,17 @@ class Site:
 
     def start_volumes(self) -> list[Process]:
         """A process for each backend."""
-        return [self._process(VOLUME) for _ in self.scenario.backends]
+        return [self._process(VOLUME, backend.host) for backend in self.scenario.backends]
 
     def respawn(self, worker: Process) -> Process:
         """A new API worker in the place of one that was killed."""
-        made = self._process(API)
+        made = self._process(API, self.scenario.api_host)
         self.workers[self.workers.index(worker)] = made
         return made
 
     def renew_scheduler(self) -> Process:
         """A new process of the scheduler."""
-        self.scheduler = self._process(SCHEDULER)
+        self.scheduler = self._process(SCHEDULER, self.scenario.scheduler_host)
         return self.scheduler
 
     def pools_of(self, n: int) -> list[Pool]:
@@ -138,9 +142,9 @@ class Site:
         wanted = kind.backend if kind else None
         return next((pool for pool in self.pools if wanted in (None, pool.backend.name)), self.pools[0])
 
-    def _process(self, service: str) -> Process:
-        pid = next(self.pids)
-        return Process(service, str(pid), self.plays.prefix.tail(service, self.scenario.node, pid))
+    def _process(self, service: str, host: str) -> Process:
+        pid, host = next(self.pids), host or self.scenario.node
+        return Process(service, str(pid), self.plays.prefix.tail(service, host, pid), host)
 
     def _warm_up(self) -> None:
         """The workers have met every type before, and the scheduler has just placed a volume of the default one."""
@@ -178,14 +182,22 @@ class Site:
             values = self.samples[figure] = self.stage.table(figure).tolist()
         return values[self.times.getrandbits(16) % TABLE_SIZE]
 
-    def play(self, process: Process, script: Script, values: dict, request: Request | None = None, run: Run | None = None) -> Play:
-        """Plays a script from now on; marks become fields. Asks the lifecycle for its steps."""
+    def play(
+        self,
+        process: Process,
+        script: Script,
+        values: dict,
+        request: Request | None = None,
+        run: Run | None = None,
+        timed: tuple[int, list[int]] | None = None,
+    ) -> Play:
+        """Plays a script from now on, or as it was ``timed`` (begin, lapses) by `Machines`; marks become fields. Asks the lifecycle for its steps."""
         granted, falsified = script, None
         if request is not None and request.wish.fault is not None and request.wish.fault.edit and not request.falsified:
             falsified = falsify(self.stage, script, EDITS[request.wish.fault.edit], request.story.request_id)
             if falsified is not None:
-                script = falsified.script
-        begin, lapses = self.env.now, script.draw(self.times)
+                script, timed = falsified.script, timed and (timed[0], falsified.place(timed[1]))
+        begin, lapses = timed or (self.env.now, script.draw(self.times))
         for name, record in script.marks:
             values[name] = begin + lapses[record]
         values["pid"], values["tail"] = process.pid, process.tail

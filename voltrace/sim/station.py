@@ -52,3 +52,18 @@ class Station(Generic[Server]):
             return False
         self.free.remove(server)
         return True
+
+
+class Endless(Station[bool]):
+    """A station where nobody ever waits."""
+
+    __slots__ = ()
+
+    def __init__(self, env: simpy.Environment) -> None:
+        super().__init__(env, ())
+
+    def take(self) -> bool:
+        return True
+
+    def give(self, server: bool) -> None:
+        """Nothing is to be done: there are always enough."""
