@@ -157,7 +157,8 @@ FORMATS = {
 
 # journalctl's outputs that are no prefix and body: the entries of short-unix, packed. journald takes no control character for text:
 # such a MESSAGE is an array of bytes in json, and its length and bytes in export.
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# Bytes that are no UTF-8 are in our texts as surrogates.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\udc80-\udcff]")
 _UNIT_OF = {IDENTIFIERS[service]: unit for service, unit in UNITS.items()} | {"systemd-journald": "systemd-journald.service"}
 
 
@@ -180,19 +181,19 @@ def _fields(line: str) -> tuple[dict[str, str], str]:
 
 def _pack_json(line: str) -> bytes:
     fields, message = _fields(line)
-    shown = list(message.encode()) if _CONTROL.search(message) else message
+    shown = list(message.encode("utf-8", "surrogateescape")) if _CONTROL.search(message) else message
     return json.dumps(fields | {"MESSAGE": shown}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def _pack_export(line: str) -> bytes:
     fields, message = _fields(line)
-    data = message.encode()
+    data = message.encode("utf-8", "surrogateescape")
     shown = b"MESSAGE\n" + len(data).to_bytes(8, "little") + data if _CONTROL.search(message) else b"MESSAGE=" + data
     return "".join([f"{name}={value}\n" for name, value in fields.items()]).encode() + shown + b"\n\n"
 
 
 def _pack_cat(line: str) -> bytes:
-    return line.partition(": ")[2].encode() + b"\n"
+    return line.partition(": ")[2].encode("utf-8", "surrogateescape") + b"\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,15 +34,16 @@ def test_blocks__any_size__hold_every_line_once_at_its_place(data, size):
 
 
 @pytest.mark.parametrize("after", [b"", b"\n", b"\nnext", b"\nnext\n", b"\nnext\nlast\n", b"\n\nnext\n"])
-@pytest.mark.parametrize("size", [1, 7, 64])
-def test_blocks__line_that_is_too_long__is_cut_and_the_rest_goes_on(monkeypatch, after, size):
+@pytest.mark.parametrize("size", [1, 7, 40])
+@pytest.mark.parametrize("length", [51, 60, 200])
+def test_blocks__line_that_is_too_long__is_cut_and_the_rest_goes_on(monkeypatch, after, size, length):
     monkeypatch.setattr(sources, "LONGEST_LINE", 50)
-    data = b"first\n" + b"x" * 200 + after
+    data = b"first\n" + b"x" * length + after
     found = list(blocks(io.BytesIO(data), size))
     (cut,) = [b for b in found if b.overlong]
     assert (cut.first_line, cut.overlong, cut.data) == (2, 2, b"x" * 50)
     lines = [(b.first_line + i, line) for b in found for i, line in enumerate(b.data.split(b"\n"))]
-    expected = data.replace(b"x" * 200, b"x" * 50).removesuffix(b"\n").split(b"\n")
+    expected = data.replace(b"x" * length, b"x" * 50).removesuffix(b"\n").split(b"\n")
     assert lines == list(enumerate(expected, 1))
     assert all(data[b.offset :].startswith(b.data) for b in found)
 

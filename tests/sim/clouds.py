@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from io import BytesIO
 
-from voltrace.sim.run import make_plan, simulate
+from voltrace.sim.run import make_plan, simulate, simulate_into
 from voltrace.sim.scenario_file import read_scenario
 
 FAKE = {"name": "fake", "driver": "fake", "total_gb": -1}
@@ -31,3 +31,11 @@ def run(scenario, release="2026.2", requests=1, **options):
     simulate(plan, merged, truth, files)
     lines = {service: file.getvalue().decode().splitlines() for service, file in (*files.items(), ("merged", merged))}
     return lines, [json.loads(line) for line in truth.getvalue().splitlines()]
+
+
+def simulated(folder, scenario, release="2026.2", requests=20, **options):
+    """The folder, with what a run of a scenario (a name or a value) writes into it."""
+    named = isinstance(scenario, str)
+    plan = make_plan(scenario if named else "devstack", release, requests=requests, **options)
+    simulate_into(plan if named else replace(plan, scenario=scenario), folder)
+    return folder

@@ -13,13 +13,13 @@ from voltrace.cli.main import main
 from voltrace.encode import encode_timeline
 from voltrace.errors import UsageError
 from voltrace.parse.engine import read
-from voltrace.sim.cloud import Ask, Backend, Host, PoolShape, Project, Scenario, VolumeType
+from voltrace.sim.cloud import Ask, Backend, Host, PoolShape, Project, RunFault, Scenario, VolumeType
 from voltrace.sim.scenario_file import load_scenario, read_scenario, scenarios
 from voltrace.sim.toml_lines import key_lines, line_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text()
 EXAMPLE = PAGE.split("```toml\n")[1].split("```")[0]
-BESIDE = {"text", "think_s", "requests"}
+BESIDE = {"text", "think_s", "requests", "faults"}
 CLOUDS = ["multi-backend", "thin-pool", "two-zones", "small-quota", "full-backends"]
 
 
@@ -40,6 +40,7 @@ def _tables(heading):
         ("`[[cloud.types]]`", VolumeType),
         ("`[[cloud.projects]]`", Project),
         ("`[[requests]]`", Ask),
+        ("`[[faults]]`", RunFault),
     ],
 )
 def test_page__every_key__is_there_with_its_default(heading, kind):

@@ -58,7 +58,7 @@ def test_merged__the_services_lines__all_and_in_order(tmp_path):
         (["--release", "pike"], "no release 'pike' to simulate; there are queens, train, "),
         (["--release", "grizzly"], "there are queens, train, "),
         (["--format", "xml"], "there are short, short-precise"),
-        (["--scenario", "nosuch"], "there are busy, devstack, full-backends, gate, mixed, "),
+        (["--scenario", "nosuch"], "there are busy, devstack, faulty, full-backends, gate, mishaps, mixed, "),
         (["--scenario", "nosuch.toml"], "cannot be read"),
         (["--arrivals", "poisson:0"], "must be burst, every:SECONDS, poisson:RATE or closed:CLIENTS"),
         (["--arrivals", "poisson:nan"], "must be burst"),

@@ -209,6 +209,9 @@ def _why_unknown(timeline: Timeline, reading: Reading, stuck_after_us: int) -> s
         if handoff.received is None and not any(f.service == handoff.receiver and f.attempt == handoff.attempt for f in timeline.flows):
             return _why_not_seen(handoff.receiver, handoff.sent, reading)
     open_flows = [f for f in timeline.flows if is_open(f)]
+    api = reading.coverage[API].last
+    if open_flows and {f.service for f in timeline.flows} == {API} and api is not None and timeline.end is not None and api - timeline.end > stuck_after_us:
+        return "response-not-logged"  # other workers wrote on
     if open_flows or VOLUME in timeline.seen:
         return "log-ends"
     if timeline.answer.status == 202 or any(f.service == API and f.state == SUCCESS for f in timeline.flows):

@@ -50,6 +50,7 @@ class _RunReplay:
     position: Position
     deviations: list[Deviation] = field(default_factory=list)
     excused: set[tuple[str | None, str]] = field(default_factory=set)
+    committed: bool = False
 
     def state(self) -> Run:
         return self.position.find(self.flow.name, self.run) or Run(self.flow.name, self.run, PENDING, (PENDING,) * len(self.flow.tasks))
@@ -63,6 +64,7 @@ class _RunReplay:
                     "level-contradiction", f"{_name(step)} {step.new} was logged at {kind.level}", level_of(kind.task is not None, step.new), kind.level, event
                 )
             after = advance(self.lifecycle, self.position, step)
+            self.committed = self.committed or (step.task, step.new) == ("QuotaCommitTask", SUCCESS)
             if isinstance(after, Refusal):
                 self._refused(after, step, event, events[i + 1 :])
             else:
@@ -81,11 +83,13 @@ class _RunReplay:
             return
         if slug in ("task-out-of-order", "revert-out-of-order", "missing-transition", "revert-incomplete"):
             slug = self._refine(slug, step, missing, comes_later)
+            if slug == "revert-incomplete" and {task for task, _ in missing} == {"QuotaReserveTask"} and not self.committed:
+                slug = "reservation-unsettled"  # what this revert that was left out was for
         self.excused.update(comes_later)
         self._deviate(slug, refusal.message, refusal.expected, f"{_name(step)} {step.new}", event)
-        if slug == "task-after-failure":  # whatever else it does belongs to the same fault
+        if slug in ("task-after-failure", "unexpected-task"):  # whatever else it does belongs to the same fault
             self.excused.update((e.kind.task, e.kind.new or "") for e in later if e.kind.task == step.task)
-        elif slug not in ("unexpected-task", "repeated-transition"):
+        elif slug != "repeated-transition":
             self._settle(step if step.new in STATES else replace(step, new=_STANDS_FOR.get(step.old, step.old)))
 
     def _refine(self, slug: str, step: Step, missing: list, comes_later: list) -> str:

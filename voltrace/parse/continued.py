@@ -39,7 +39,7 @@ class Continued(Headers):
             open_record.size += len(body)
             if body.endswith(DEBUG_END):
                 self._unfinished = False
-        elif open_record is None and process in self._interrupted and split_suffix(body, "devstack")[1]:
+        elif open_record is None and process in self._interrupted and split_suffix(body, self._layout)[1]:
             self._unmask(process, body)
 
     def _close(self, process: int) -> None:
@@ -66,8 +66,12 @@ class Continued(Headers):
     def _interrupt(self, process: int) -> None:
         """A record comes while one of its process is open: if that is a DEBUG record, its suffix is still to come."""
         record = self._open[process]
-        if self._layout == "devstack" and record.header.debug and not record.text[-1].endswith(DEBUG_END):
+        if record.header.debug and not self._is_whole(record.text[-1]):
             self._interrupted[process] = Interrupted(record, len(self.scan.events), [])
+
+    def _is_whole(self, text: bytes) -> bool:
+        """Whether the debug suffix, the end of a DEBUG record, stands at the end of the text."""
+        return text.endswith(DEBUG_END) if self._layout == "devstack" else split_suffix(text, self._layout)[1] is not None
 
     def _count_inside(self, process: int, number: int) -> None:
         lines = self._interrupted[process].lines

@@ -20,6 +20,7 @@ from .packed import UNPACKERS, EntryScanner, read_entry
 from .repair import read_elided
 from .scan import SourceScanner, clean
 from .sources import READ_ERRORS, Block, Source, blocks, find_sources, read_tail
+from .steps import find_step
 from .tables import NO_REQUEST, Access, Scan, Seen
 from .timeline import TimelineBuilder
 
@@ -218,9 +219,13 @@ def _build(scan: Scan, layouts, request: int, request_id: str, rows: list[int], 
             if elided is None and raw.kind.level == "DEBUG" and split_suffix(raw.facts["text"], layout)[1] is None:
                 where = Location(scan.sources[raw.source], raw.line)
                 builder.diagnostics.append(Diagnostic("torn-record", "this record breaks off: its end is missing", where, request_id))
+                continue
         builder.add(raw, elided)
     builder.diagnostics += noted
-    stepped = request in scan.stepped
+    step = find_step(scan.steps, seen, ordered)
+    stepped = step is not None
+    if step:
+        builder.diagnostics.append(Diagnostic("clock-step", step[1], Location(scan.sources[step[0][0]], step[0][1]), request_id))
     spans: dict[str, tuple[int | None, int | None]] = {}
     for service in {scan.processes[process].service for process, _ in seen}:
         own = [(scan.resolution[source], span) for (process, source), span in seen.items() if scan.processes[process].service == service]

@@ -16,6 +16,7 @@ from .tables import NO_REQUEST, Access, Header, Open, Scan, Sender
 
 _INTO, _FROM = b") transitioned into state '", b"' from state '"
 _MOST_UNMATCHED = 100
+_MOST_STEPS = 1000
 
 
 class Records(Continued):
@@ -175,10 +176,10 @@ class Records(Continued):
         self._continue(process, body)
 
     def _step(self, header: Header, latest: int, at: int, number: int) -> None:
-        back = (latest - at) / 1e6
-        self.scan.note("clock-step", f"the clock went back by {back:.6g} s", Location(self.name, number), header.request)
-        if header.request != NO_REQUEST:
-            self.scan.stepped.add(header.request)
+        steps = self.scan.steps.setdefault((header.process, self._source), [])
+        if len(steps) < _MOST_STEPS:
+            steps.append((number, f"the clock went back by {(latest - at) / 1e6:.6g} s"))
+            self.scan.note("clock-step", steps[-1][1], Location(self.name, number))
 
     def _keep(self, request: int, number: int, offset: int, length: int) -> None:
         kept = self.scan.kept

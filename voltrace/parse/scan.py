@@ -32,6 +32,7 @@ class SourceScanner(Records):
         self._width = 0
         self._page_open = False
         self._invalid = False
+        self._cut = False
 
     def feed(self, block: Block) -> None:
         """Read a block of whole lines."""
@@ -50,6 +51,7 @@ class SourceScanner(Records):
         self.scan.lines += len(lines)
         read = self._page_line if self.framing.page else self._line
         number, offset = block.first_line, block.offset
+        self._cut = not block.ended  # then the block is this one line
         before = None if block.ended else (self._records(), self.scan.unmatched.total())
         for raw in lines:
             read(clean(raw) if dirty else raw, number, offset, len(raw))
@@ -112,6 +114,8 @@ class SourceScanner(Records):
         goes_on = last is not None and (self._unfinished or not last.debug or last.process in self._open or line[:1] in b" \t")
         if goes_on and last is not None:
             self._continue(last.process, line)
+            return
+        if self._cut:  # that the file ends in it is told
             return
         self.scan.noise += 1
         self.scan.note("unrecognised-line", f"a line of no known format: {line[:60].decode('utf-8', 'replace')!r}", Location(self.name, number))

@@ -130,6 +130,13 @@ def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[Block]:
             yield Block(data[:LONGEST_LINE], offset, line, overlong=line)
             offset, line = offset + len(data) + skipped, line + 1
             continue
+        first = data.find(b"\n") if len(data) > LONGEST_LINE else 0
+        if first > LONGEST_LINE:
+            yield Block(data[:LONGEST_LINE], offset, line, overlong=line)
+            offset, line, data, cut = offset + first + 1, line + 1, data[first + 1 :], cut - first - 1
+            if cut < 0:
+                rest = data
+                continue
         block = data[:cut]
         yield Block(block, offset, line)
         line += block.count(b"\n") + 1

@@ -114,7 +114,7 @@ class Scan:
         self.accesses: list[Access] = []
         self.unmatched: Counter[int] = Counter()
         self.diagnostics: list[Diagnostic] = []
-        self.stepped: set[int] = set()
+        self.steps: dict[tuple[int, int], list[tuple[int, str]]] = {}  # of each process in each source: where its clock went back, and by how much
         self.lines = 0
         self.noise = 0
         self.kept: dict[int, tuple[array, array, array, array]] | None = {} if keep_lines else None

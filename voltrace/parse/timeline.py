@@ -189,7 +189,7 @@ class TimelineBuilder:
         wishes = read_body(str(self._facts["body"])) if "body" in self._facts else {}
         answer = self._answer(access)
         operation = self._operation(answer)
-        volume_runs = [r for r in self._runs.all if r.service == VOLUME]
+        volume_runs = [r for r in self._runs.all if r.service == VOLUME and VOLUME_CREATE.flow(r.flow)]
         for run in volume_runs:
             run.backend = run.backend or self._chosen(run.attempt)
         size = self._facts.get("size_gb", wishes.get("size"))

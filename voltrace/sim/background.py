@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from functools import partial
 
+from ..lifecycle import SCHEDULER_TOPIC
 from .capacity import show_report
 from .lines_api import compose_get
 from .lines_living import compose_expiry, compose_report, compose_update
@@ -20,8 +21,8 @@ def start_background(site: Site, stop: Callable[[], bool]) -> None:
         for n, backend in enumerate(site.scenario.backends):
             every = period if backend.report_s is None else round(backend.report_s * 1_000_000)
             site.env.process(_live(site, n, every, stop))
-        for worker in site.workers:
-            site.env.process(_repeat(site, period, partial(_list_volumes, site, worker), stop))
+        for n in range(len(site.workers)):
+            site.env.process(_repeat(site, period, partial(_list_volumes, site, n), stop))
         if site.scenario.start_up:
             site.env.process(_expire(site, period))
 
@@ -67,6 +68,8 @@ def _report(site: Site, n: int, request_id: str, reports: bool, counts: bool, ch
     yield site.env.timeout(site.volumes[n].true(values["sent_at"]) - site.env.now)
     heard = [(pool, pool.measure(site.env.now)) for pool in pools]
     yield site.env.timeout(site.sample("broker/cinder-scheduler"))
+    if not site.broker.listens(SCHEDULER_TOPIC):
+        return
     for pool, stats in heard:
         pool.hear(stats)
     received = site.anonymous_values(None, show_report(pools, site.payloads, site.factored))
@@ -80,8 +83,9 @@ def _expire(site: Site, period: int) -> Generator:
     site.play(site.scheduler, site.stage.script(compose_expiry), site.anonymous_values())
 
 
-def _list_volumes(site: Site, worker: Process) -> Generator:
-    """A monitor lists the volumes, if the worker is free."""
+def _list_volumes(site: Site, n: int) -> Generator:
+    """A monitor lists the volumes, if worker ``n`` is free."""
+    worker = site.workers[n]
     if site.idle.remove(worker):
         yield from answer_get(site, worker, site.scenario.projects[0].name, "volumes/detail", "volume-get-all", "detail", 2480)
 

@@ -59,6 +59,30 @@ class Broker:
         queue.open = True
         self._serve(queue)
 
+    def replace(self, topic: str, receive: Callable[..., Generator]) -> None:
+        """Another receiver has the topic's messages from now on."""
+        queue = self.queues[topic]
+        queue.receive, queue.busy = receive, 0
+        self.reopen(topic)
+
+    def waiting(self, topic: str) -> list[tuple]:
+        """The messages that nobody has taken yet."""
+        return list(self.queues[topic].waiting)
+
+    def listens(self, topic: str) -> bool:
+        """Whether a message would reach its receiver."""
+        return self.up and self.queues[topic].open
+
+    def interrupt(self) -> None:
+        """The broker is out: what arrives waits."""
+        self.up = False
+
+    def restore(self) -> None:
+        """The broker is back."""
+        self.up = True
+        for queue in self.queues.values():
+            self._serve(queue)
+
     def _arrive(self, event: simpy.Event) -> None:
         queue, message = event.value  # type: ignore[misc]
         if queue.waiting or queue.busy >= queue.threads or not queue.open or not self.up:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .faults import FAULTS, SOURCES, Fault
+from .fault import SOURCES, Fault
+from .faults import FAULTS
+from .outage import OUTAGES, SERVICE_CHOICES
 
 # Room that a driver cannot tell, in its own words. Cinder lets both pass its CapacityFilter and weighs them lowest.
 INFINITE, UNKNOWN = "infinite", "unknown"
@@ -153,6 +155,17 @@ class Ask:
         return FAULTS.get(self.fault)
 
 
+@dataclass(frozen=True, slots=True)
+class RunFault:
+    """A fault of the whole run, ``at_s`` after its start, for ``for_s``. ``by_s`` is how far a clock is set back, ``service`` whose file is meant."""
+
+    kind: str = _key("", choices=tuple(OUTAGES))
+    at_s: float = _key(0.0, 0)
+    for_s: float = _key(0.0, 0, 86_400)
+    by_s: float = _key(0.0, 0, 86_400)
+    service: str = _key("", choices=SERVICE_CHOICES)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """A cloud and its load. ``background_s`` is the period of the services' own lines, 0 for none; ``lines_of_libraries`` whether libraries' lines
@@ -196,6 +209,7 @@ class Scenario:
     types: tuple[VolumeType, ...] = ()
     projects: tuple[Project, ...] = ()
     requests: tuple[Ask, ...] = ()
+    faults: tuple[RunFault, ...] = ()
     think_s: float = _key(0.0, 0)
     usual_requests: int = 20
 

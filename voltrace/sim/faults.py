@@ -1,52 +1,15 @@
 """What can go wrong in a simulated cloud: one row a kind, each with what complete logs must show for it.
 
-A request of a scenario names its fault. Some are in what the client asks for (``asks``, parts of the request's body, or ``source``,
-what the volume is made from), the others are done to a service while it works.
+A request of a scenario names its fault. Some are in what the client asks for, the others are done to a service while it works, and those of
+`falsehoods` are unlawful: no lifecycle allows what the log then shows. They are for testing checkers.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from .falsehoods import FALSEHOODS
+from .fault import Fault
 
-# What a volume may be made from, and the part of the request's body that names it.
-SOURCES = {"volume": "source_volid", "snapshot": "snapshot_id", "image": "imageRef"}
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One kind of fault: where it strikes, and what it leads to.
-
-    ``breaks`` is what fails in the API (a name of `lines_api.BREAKDOWNS`). ``raises`` is what fails in the volume service
-    (a name of `lines_volume.FAILURES`), on ``attempts`` of the attempts (0: on all).
-    ``loses``: the cast to the scheduler never arrives. ``kills``: the volume service dies while the driver works, and is started again.
-    ``hangs``: the driver never returns. ``needs`` are parts of the body that the scenario must give, for the fault depends on its cloud.
-    """
-
-    kind: str
-    service: str
-    text: str
-    outcome: str
-    cause: str | None
-    asks: dict = field(default_factory=dict)
-    source: str = ""
-    needs: tuple[str, ...] = ()
-    breaks: str | None = None
-    loses: bool = False
-    kills: bool = False
-    hangs: bool = False
-    deviations: tuple[str, ...] = ()
-    diagnostics: tuple[str, ...] = ()
-    raises: str | None = None
-    attempts: int = 0
-    disables: bool = False
-
-    def expect(self, max_attempts: int) -> dict:
-        """What a reader of complete logs must find, as truth.jsonl says it, where so many attempts are allowed."""
-        outcome, cause = (self.outcome, self.cause) if self.attempts < max_attempts else ("failed", "driver-error")
-        return {"outcome": outcome, "cause": cause, "deviations": [*self.deviations], "diagnostics": [*self.diagnostics]}
-
-
-FAULTS = {
+LAWFUL = {
     f.kind: f
     for f in (
         Fault("size-zero", "api", "the client asks for 0 GB", "refused", "invalid-input", {"size": 0}),
@@ -89,6 +52,19 @@ FAULTS = {
             deviations=("flow-without-end",),
             diagnostics=("service-restarted",),
         ),
+        Fault(
+            "volume-killed-for-good",
+            "volume",
+            "the volume service is killed while the driver works, and nobody starts it again",
+            "unknown",
+            "log-ends",
+            kills=True,
+            for_good=True,
+        ),
+        Fault("driver-slow", "volume", "the driver takes a minute and a half longer", "created", None, slow_s=90.0),
+        Fault("message-late", "scheduler", "the broker delivers the cast to the scheduler 20 s late", "created", None, late_s=20.0),
+        Fault("api-worker-killed", "api", "the API's worker is killed before it casts", "unknown", "response-not-logged", edit="die-before-cast"),
+        Fault("api-worker-killed-late", "api", "the API's worker is killed after it has cast, before it answers", "created", None, edit="die-after-cast"),
         Fault("clone-fails", "volume", "the driver cannot copy the source volume", "failed", "driver-error", source="volume", raises="clone-error"),
         Fault("image-fetch-fails", "volume", "the image cannot be fetched", "failed", "image-error", source="image", raises="image-fetch"),
         Fault("image-conversion-fails", "volume", "the image cannot be converted", "failed", "image-error", source="image", raises="image-conversion"),
@@ -114,3 +90,4 @@ FAULTS = {
         ),
     )
 }
+FAULTS = LAWFUL | FALSEHOODS

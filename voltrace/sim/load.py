@@ -9,7 +9,7 @@ from random import Random
 
 from ..errors import UsageError
 from .cloud import Ask, Scenario
-from .faults import SOURCES, Fault
+from .fault import SOURCES, Fault
 from .ids import Ids
 
 _BLOCK = 100

@@ -87,11 +87,15 @@ def _write_digits(numbers: np.ndarray, digits: int) -> list[list[str]]:
 
 
 class Plays:
-    """The plays that wait to be written. ``size`` is the number of their records; ``held`` are the beginnings of plays that are still going on."""
+    """The plays that wait to be written. ``size`` is the number of their records; ``held`` are the beginnings of plays that are still going on.
+
+    ``clock`` makes instants those that a clock shows, if it goes wrong.
+    """
 
     def __init__(self, prefix: Prefix, merger: Merger) -> None:
         self.prefix, self.merger = prefix, merger
         self.waiting: dict[Script, list[Play]] = {}
+        self.clock: Callable[[np.ndarray], np.ndarray] | None = None
         self.size = 0
         self.held: dict[int, int] = {}
         self.holds = 0
@@ -140,6 +144,8 @@ class Plays:
         if script.written is not None:
             written = list(script.written)
             ats, shown = ats[:, written], shown[:, written]
+        if self.clock:
+            shown = self.clock(shown)
         records = script.records.write(zip(*self.prefix.stamps(shown), [play.fields for play in plays]))
         alter = plays[0].alter
         if alter:

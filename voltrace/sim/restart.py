@@ -3,37 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 
 from ..encode import instant
-from ..lifecycle import VOLUME
+from ..lifecycle import SCHEDULER, VOLUME
 from ..verdict import Outcome
 from .faults import FAULTS
 from .lines_living import compose_volume_start
 from .lines_volume import FAILURES
 from .site import Request, Site
 
+FOR_GOOD = "volume-killed-for-good"
+STUCK_AFTER_US = 600_000_000
 _DOWN_US = (15_000_000, 45_000_000)  # shorter than the time after which the scheduler takes a silent service for down
 
 
-def kill(site: Site) -> None:
-    """Kills every process of the volume service as soon as the lines that they have begun are written; systemd starts them again."""
+def kill(site: Site, for_good: bool = False) -> None:
+    """Kills every process of the volume service as soon as the lines that they have begun are written.
+
+    systemd starts them again, unless it is ``for_good``.
+    """
     if not site.stopped:
-        site.stopped = True
-        for n, process in enumerate(site.volumes):
+        stop(site, FOR_GOOD if for_good else "volume-killed")
+        for process in site.volumes:
             process.dying = True
-            site.broker.close(site.pools_of(n)[0].topic)
-        site.env.process(_restart(site))
+        site.env.process(_restart(site, for_good))
 
 
-def _restart(site: Site) -> Generator:
+def stop(site: Site, kind: str) -> None:
+    """No volume service takes messages or reports any more."""
+    site.stopped, site.gone = True, (kind, site.env.now)
+    for n in range(len(site.volumes)):
+        site.broker.close(site.pools_of(n)[0].topic)
+
+
+def _restart(site: Site, for_good: bool) -> Generator:
     env, old = site.env, site.volumes
     while any(process.playing for process in old):
         yield env.timeout(1000)
     yield env.timeout(max(0, *(process.until - env.now for process in old)) + 1)
     for process in old:
         for request in process.active:
-            _strand(site, request)
+            (_leave if for_good else _strand)(site, request)
+    if for_good:
+        for n, process in enumerate(old):
+            process.active = []
+            site.broker.replace(site.pools_of(n)[0].topic, partial(_forget, site))
+        return
     yield env.timeout(site.times.randrange(*_DOWN_US))
+    yield from start_again(site)
+
+
+def start_again(site: Site) -> Generator:
+    """New processes of the volume service start, clean up what the old ones had in hand, and take messages."""
+    env, old = site.env, site.volumes
     site.volumes = site.start_volumes()
     last = env.now
     for n, (process, before) in enumerate(zip(site.volumes, old)):
@@ -43,9 +66,27 @@ def _restart(site: Site) -> Generator:
         last = max(last, site.play(process, site.stage.script(compose_volume_start, backend.driver, len(left)), values).last)
         before.active = []
     yield env.timeout(last - env.now + 1)
-    site.stopped = False
-    for pool in site.pools:
-        site.broker.reopen(pool.topic)
+    site.stopped, site.gone = False, None
+    for n in range(len(site.volumes)):
+        site.broker.reopen(site.pools_of(n)[0].topic)
+
+
+def _leave(site: Site, request: Request) -> None:
+    """The volume service had the request in hand, and nothing shows any more what becomes of it."""
+    if not (request.hung and site.env.now - request.story.end > STUCK_AFTER_US):
+        request.story.outcome = Outcome("unknown", "log-ends")
+        for fault in request.story.faults:
+            fault["expect"] = None  # what it would have led to is not seen any more
+    site.touch(request, FOR_GOOD, VOLUME)
+    site.end(request)
+
+
+def _forget(site: Site, request: Request, sent: int) -> Generator:
+    """The request waits for a volume service that never comes back."""
+    request.story.hand_over(SCHEDULER, VOLUME, request.attempt, sent, None, site.pool(request.tried[-1]).service)
+    _leave(site, request)
+    return
+    yield  # it takes no time
 
 
 def _strand(site: Site, request: Request) -> None:

@@ -22,6 +22,7 @@ from .cloud import Scenario
 from .ids import Ids
 from .journal import open_journal
 from .load import Arrivals, read_arrivals, wishes
+from .mishaps import cut_files, of_kind, older_name, stepping_clock, watch
 from .play import Plays, Prefix
 from .progress import Progress
 from .release import Release, load_release
@@ -97,8 +98,11 @@ def read_start(text: str) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
-def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, BinaryIO] | None = None) -> Merger:
-    """Runs a plan and writes its lines and truths as they come. The merger knows the last stamp of each service's file."""
+def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, BinaryIO] | None = None, older: dict[str, BinaryIO] | None = None) -> Merger:
+    """Runs a plan and writes its lines and truths as they come. The merger knows the last stamp of each service's file.
+
+    ``older`` are the files that take what a service wrote before its file was rotated.
+    """
     import simpy
 
     stage = Stage(plan.release, catalogue(), plan.format, plan.colour, plan.debug, plan.profile, plan.scenario.lines_of_libraries, plan.scenario.access_lines)
@@ -108,6 +112,9 @@ def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, 
     progress = Progress(plan.requests)
 
     plays = Plays(Prefix(plan.format), merger)
+    plays.clock = stepping_clock(plan.scenario, plan.start)
+    if older:
+        merger.turns = {f.service: (plan.start + round(f.at_s * 1e6), older[f.service]) for f in of_kind(plan.scenario, "file-rotated")}
 
     def tick() -> None:
         until = plays.horizon(env.now)
@@ -119,6 +126,7 @@ def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, 
 
     site = Site(env, plan.scenario, stage, plays, truths, plan.seed, tick)
     open_services(site)
+    watch(site, plan.start)
     load = wishes(plan.scenario, plan.requests, Random(f"{plan.seed}/load"), Ids(f"{plan.seed}/global-ids"))
     with without_collector():
         run_load(site, load, plan.arrivals, Random(f"{plan.seed}/arrivals"))
@@ -144,12 +152,18 @@ def simulate_into(plan: Plan, folder: Path, force: bool = False) -> None:
     if folder.is_dir() and any(folder.iterdir()) and not force:
         raise UsageError(f"{folder} is not empty; name another folder, or say --force to replace what a simulation wrote there")
     with _workplace(folder) as place, ExitStack() as files:
-        opened = {name: files.enter_context(open(place / name, "wb", buffering=1 << 18)) for name in (*SERVICE_FILES.values(), "merged.log", "truth.jsonl")}
+        rotated = {fault.service: older_name(fault.service) for fault in of_kind(plan.scenario, "file-rotated")}
+        names = (*SERVICE_FILES.values(), "merged.log", "truth.jsonl", *rotated.values())
+        opened = {name: files.enter_context(open(place / name, "wb", buffering=1 << 18)) for name in names}
         by_service = {service: opened[name] for service, name in SERVICE_FILES.items()}
-        merger = simulate(plan, opened["merged.log"], opened["truth.jsonl"], by_service)
+        merger = simulate(plan, opened["merged.log"], opened["truth.jsonl"], by_service, {service: opened[name] for service, name in rotated.items()})
         files.close()
+        cut_files(plan.scenario, place)
         _date(plan, place, merger)
         folder.mkdir(parents=True, exist_ok=True)
+        for service in SERVICE_FILES:
+            if service not in rotated:
+                (folder / older_name(service)).unlink(missing_ok=True)
         for name in opened:
             os.replace(place / name, folder / name)
 
@@ -191,6 +205,8 @@ def _date(plan: Plan, place: Path, merger: Merger) -> None:
     """Stamps without a year take it from the file's date: that of its last line."""
     if plan.format.has_year:
         return
+    for service, (at, _) in merger.turns.items():
+        os.utime(place / older_name(service), ns=(at * 1000, at * 1000))
     for service, at in merger.last.items():
         os.utime(place / SERVICE_FILES[service], ns=(at * 1000, at * 1000))
     last = max(merger.last.values(), default=plan.start)

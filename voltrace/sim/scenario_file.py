@@ -12,14 +12,22 @@ from pathlib import Path as File
 from typing import Any
 
 from ..errors import UsageError
-from .cloud import INFINITE, UNKNOWN, Ask, Backend, Host, PoolShape, Project, Scenario, VolumeType
+from .cloud import INFINITE, UNKNOWN, Ask, Backend, Host, PoolShape, Project, RunFault, Scenario, VolumeType
 from .scenario_rules import broken_rule
 from .toml_lines import Path, key_lines, line_of
 
 _CATALOGUE = "catalogue"
-_LISTED: dict[str, type] = {"Host": Host, "PoolShape": PoolShape, "Backend": Backend, "VolumeType": VolumeType, "Project": Project, "Ask": Ask}
+_LISTED: dict[str, type] = {
+    "Host": Host,
+    "PoolShape": PoolShape,
+    "Backend": Backend,
+    "VolumeType": VolumeType,
+    "Project": Project,
+    "Ask": Ask,
+    "RunFault": RunFault,
+}
 # What stands beside [cloud] in a file; `name` and `usual_requests` are not the file's to say.
-_BESIDE = ("text", "think_s", "requests")
+_BESIDE = ("text", "think_s", "requests", "faults")
 _NOT_KEYS = ("name", "usual_requests")
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from .cloud import Ask, Backend, Scenario
+from .outage import OUTAGES
 from .toml_lines import Path
 
 Broken = tuple[Path, str]
 
 # A journal's line is one line, and Cinder joins host, backend and pool with these marks.
 _NOT_IN_NAMES = "\n\r\0"
+_LEAST_STEP_S = 600
 _MARKS = "@#"
 # What drivers report anyway: a capability of that name would stand twice in the report.
 _REPORTED = frozenset(
@@ -23,7 +25,7 @@ _REPORTED = frozenset(
 
 def broken_rule(scenario: Scenario) -> Broken | None:
     """The first rule that the scenario breaks: the path of the key and what the message says behind it; None if all hold."""
-    rules = (_needed, _names, _hosts, _rooms, _zones, _types, _weighers, _polls, _requests)
+    rules = (_needed, _names, _hosts, _rooms, _zones, _types, _weighers, _polls, _requests, _outages)
     return next((broken for rule in rules for broken in rule(scenario)), None)
 
 
@@ -147,6 +149,8 @@ def _faults(scenario: Scenario, ask: Ask, where: Path) -> Iterator[Broken]:
     fault = ask.trouble
     if fault and fault.deviations and not scenario.background_s:
         yield (*where, "fault"), f" {ask.fault} needs cloud.background_s: only logs that go on prove that nothing more came"
+    if ask.fault.startswith("api-worker-killed") and scenario.api_threads > 1:
+        yield (*where, "fault"), f" {ask.fault} needs cloud.api_threads = 1: a worker that is killed would take other requests along"
     made_from = ask.source or (fault.source if fault else "")
     if made_from in ("volume", "snapshot") and not ask.fault and any(b.driver == "lvm" for b in _reached(scenario, ask)):
         yield (*where, "source"), f" '{made_from}' is simulated for backends of driver fake only"
@@ -161,6 +165,15 @@ def _reached(scenario: Scenario, ask: Ask) -> list[Backend]:
     """The backends that volumes of this kind may come to lie on."""
     kinds = [scenario.type(name or scenario.default_type) for name in ask.types]
     return [b for b in scenario.backends if any(kind is None or kind.backend in (None, b.name) for kind in kinds)]
+
+
+def _outages(scenario: Scenario) -> Iterator[Broken]:
+    for n, fault in enumerate(scenario.faults):
+        for key in OUTAGES[fault.kind].keys if fault.kind else ("kind",):
+            if not getattr(fault, key):
+                yield ("faults", n), f": {fault.kind or 'a fault'} needs the key '{key}'"
+        if fault.kind == "clock-stepped" and fault.by_s < _LEAST_STEP_S:
+            yield ("faults", n, "by_s"), f" must be {_LEAST_STEP_S} or more, not {fault.by_s:g}: a process that is silent for longer does not show the step"
 
 
 def _list(names: Iterable[str]) -> str:

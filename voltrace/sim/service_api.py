@@ -17,7 +17,11 @@ from .truth import Story
 
 # What the reverts leave of the volume's row when the API breaks down: with its quota committed it is kept.
 _ROW_LEFT = {"database": None, "commit": "deleted-row", "cast": "creating"}
+_BROKEN = {"database": "database-error", "commit": "internal-error", "cast": "message-not-sent"}
 _CAUSES = {400: "invalid-input", 404: "not-found", 413: "over-quota"}
+# Edits that are no falsehoods: the worker is killed before or after it has cast, and another takes its place.
+DIES_BEFORE, DIES_AFTER = "die-before-cast", "die-after-cast"
+_RESPAWN_US = (200_000, 2_000_000)
 _COUNTED = ("quota-gigabytes", "quota-volumes", *BREAKDOWNS, ACCEPTED)
 
 
@@ -117,7 +121,7 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
         _make_row(site, request, values, ending)
     site.truth.begin(story)
     play = site.play(worker, script, values, request, run) if processor is None else (yield from processor.play(site, script, values, request, run))
-    lost = False
+    lost, dies = False, wish.fault.edit if wish.fault and wish.fault.edit in (DIES_BEFORE, DIES_AFTER) else ""
     if "zones_at" in values:
         worker.zones_until = worker.true(values["zones_at"]) + 3_600_000_000
     if ending in _COUNTED:
@@ -125,22 +129,41 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
     if ending in _COUNTED or ending == "quota-limit":
         story.volume_type, story.zone = kind, request.fields["zone"]
     if ending == ACCEPTED:
-        story.status = 202
+        story.status = wish.fault.answers if wish.fault else 202
         request.fields["created_at"] = values["created_at"]
-        if wish.fault and wish.fault.loses:
+        if dies:
+            story.status = None
+        if dies == DIES_BEFORE:
+            story.outcome = Outcome("unknown", "response-not-logged")
+        elif wish.fault and wish.fault.loses:
             lost = True
             _lose(site, request, values["sent_at"])
         else:
-            arrival = worker.true(values["sent_at"]) + site.sample("broker/cinder-scheduler")
+            late = round(wish.fault.late_s * 1e6) if wish.fault else 0
+            arrival = worker.true(values["sent_at"]) + site.sample("broker/cinder-scheduler") + late
+            if late:
+                site.blame(request, SCHEDULER, values["sent_at"])
             site.broker.cast(SCHEDULER_TOPIC, arrival, request, values["sent_at"], API)
     else:
         _fail(site, request, play, ending, error)
     yield env.timeout(play.last - env.now + 1)
+    if dies and ending == ACCEPTED:
+        yield env.timeout(site.times.randrange(*_RESPAWN_US))
+        worker = site.respawn(worker)
     site.idle.give(worker)
-    if ending == ACCEPTED and site.scenario.poll_s:
+    if ending == ACCEPTED and site.scenario.poll_s and not dies:
         follow(poll(site, request))
-    if ending != ACCEPTED or lost:
+    if wish.fault and wish.fault.strays and ending in BREAKDOWNS:
+        _stray(site, request, values["created_at"])
+    elif ending != ACCEPTED or lost or dies == DIES_BEFORE:
         site.end(request)
+
+
+def _stray(site: Site, request: Request, created: int) -> None:
+    """The scheduler is sent what the API never cast. To the lifecycle it is as if the API had."""
+    request.where = site.grants.take(0, site.stage.script(compose_create, ACCEPTED, False, False, request.wish.source))
+    request.fields["created_at"] = created
+    site.broker.cast(SCHEDULER_TOPIC, site.env.now + site.sample("broker/cinder-scheduler"), request, None, API)
 
 
 def _lose(site: Site, request: Request, sent: int) -> None:
@@ -171,9 +194,13 @@ def _judge(site: Site, request: Request) -> tuple[str, str, dict]:
         larger = f"Volume size '{size}'GB cannot be smaller than original volume size  {size + 1}GB. They must be >= original volume size."
         return "source-size", f"Invalid input received: {larger}", {}
     exceeded, error, fields = site.quotas.reserve(request.wish.project, size)
-    if not exceeded and fault and fault.breaks:
+    breaks = fault.breaks if fault else None
+    if not exceeded and not breaks and not site.broker.up:
+        site.touch(request, "broker-outage", API)
+        breaks = "cast"
+    if not exceeded and breaks:
         site.quotas.give_back(request.wish.project, size)
-        return fault.breaks, BREAKDOWNS[fault.breaks][2], {}
+        return breaks, BREAKDOWNS[breaks][2], {}
     return exceeded or ACCEPTED, error, fields
 
 
@@ -198,9 +225,8 @@ def _make_row(site: Site, request: Request, values: dict, ending: str) -> None:
 def _fail(site: Site, request: Request, play: Play, ending: str, error: str) -> None:
     story, at = request.story, play.last
     if ending in BREAKDOWNS:
-        fault = request.wish.fault
         status, exception = 500, BREAKDOWNS[ending][1].rpartition(".")[2]
-        story.outcome = Outcome("failed", fault.cause if fault else None, final_status=_ROW_LEFT[ending])
+        story.outcome = Outcome("failed", _BROKEN[ending], final_status=_ROW_LEFT[ending])
     else:
         status, exception = REFUSALS[ending]
         story.outcome = Outcome("refused", _CAUSES[status])
@@ -209,4 +235,6 @@ def _fail(site: Site, request: Request, play: Play, ending: str, error: str) -> 
         if step.new == FAILURE:
             at = play.at(record)
             story.fail(at, API, step.flow, step.task or "", 1, None, exception or "", error)
-    site.blame(request, API, at)
+    fault = request.wish.fault
+    if fault and not fault.edit and (fault.service == API or fault.breaks):
+        site.blame(request, API, at)

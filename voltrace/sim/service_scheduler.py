@@ -16,8 +16,8 @@ from .template import fill
 from .truth import Run
 
 
-def schedule(site: Site, request: Request, sent: int, sender: str) -> Generator:
-    """One run of the scheduler's flow, begun by the cast that ``sender`` made at ``sent``."""
+def schedule(site: Site, request: Request, sent: int | None, sender: str) -> Generator:
+    """One run of the scheduler's flow, begun by the cast that ``sender`` made at ``sent`` (None: it made none)."""
     request.attempt += 1
     number, env, machines = request.attempt, site.env, site.machines
     processor = None if machines is None else (yield from machines.claim(site.scheduler))
@@ -69,7 +69,7 @@ def _choose(site: Site, request: Request, run: Run, values: dict, receipt: Scrip
     kind = site.kinds.get(fields["type_name"])
     retries = scenario.max_attempts > 1
     question = Question(fields["size"], kind, fields["zone"], request.tried, retries, site.factored, site.payloads, not (kind and kind.thick))
-    silent = bool(fault and fault.kind == "service-down")
+    silent = bool(fault and fault.kind == "service-down") or site.is_silent()
     layout, pools = site.layout, site.pools
     states = tuple([_state(pools[numbers[0]].home, silent) for numbers in layout.homes])
     left = [n for numbers, state in zip(layout.homes, states) if state == LISTED for n in numbers]
@@ -145,7 +145,10 @@ def _give_up(site: Site, request: Request, values: dict, message: str, gave_up: 
     )
     cause = FAILURES[fault.raises].cause if request.tried and fault and fault.raises else "no-valid-backend"
     story.outcome = Outcome("failed", cause, gave_up, "error")
-    if fault and (fault.service == SCHEDULER or request.tried):
+    if site.is_silent() and site.gone:
+        site.touch(request, site.gone[0], SCHEDULER)
+    elif fault and (fault.service == SCHEDULER or request.tried):
         site.blame(request, SCHEDULER, values["given_up_at"])
     # A fault that another backend would have made good leads to this one's end where there is no other.
-    story.faults = [before | {"expect": before["expect"] | {"outcome": "failed", "cause": cause}} for before in story.faults]
+    for before in story.faults:
+        before["expect"] = before["expect"] and before["expect"] | {"outcome": "failed", "cause": cause}

@@ -16,6 +16,8 @@ from .truth import Run
 
 _LVCREATE = "-n volume-%(volume_id)s stack-volumes-%(backend)s -L %(size)sg"
 _LVCREATE_THIN = "-T -V %(size)sg -n volume-%(volume_id)s stack-volumes-%(backend)s/stack-volumes-%(backend)s-pool"
+# A broker delivers once more what a receiver has not acknowledged, when it finds the connection gone.
+_DELIVERED_AGAIN_US = (500_000, 3_000_000)
 
 
 def create(site: Site, n: int, request: Request, sent: int) -> Generator:
@@ -28,6 +30,11 @@ def create(site: Site, n: int, request: Request, sent: int) -> Generator:
         site.broker.cast(pool.topic, env.now, request, sent)
         return
     process.active.append(request)
+    again, request.again = request.again, -1
+    if again >= 0:
+        request.where = again
+    elif fault and fault.doubles:
+        request.again = request.where
     run = site.begin_run(request, VOLUME, number)
     failure, source = _failure(request), _source(request)
     prefix = site.stage.release.unicode
@@ -40,11 +47,14 @@ def create(site: Site, n: int, request: Request, sent: int) -> Generator:
         values["raised"], values["error"] = FAILURES[failure].raised, fill(FAILURES[failure].error, {}, values)
     begun = site.stage.script(compose_start, number, pool.backend.driver, failure, source, site.scenario.max_attempts > 1)
     play = site.play(process, begun, values, request, run) if processor is None else (yield from processor.play(site, begun, values, request, run))
-    story.attempts, story.backend = number, pool.host
-    story.hand_over(SCHEDULER, VOLUME, number, sent, values["received_at"], pool.service)
+    story.attempts, story.backend = story.attempts + 1, pool.host
+    if again >= 0:
+        site.blame(request, VOLUME, values["received_at"])
+    else:
+        story.hand_over(SCHEDULER, VOLUME, number, sent, values["received_at"], pool.service)
     yield env.timeout(play.last - env.now + 1)
     if fault and fault.kills:
-        kill(site)
+        kill(site, fault.for_good)
     if process.dying:
         return
     if fault and fault.hangs:
@@ -59,6 +69,9 @@ def create(site: Site, n: int, request: Request, sent: int) -> Generator:
         yield env.timeout(site.sample("volume/lvcreate"))
     else:
         yield from machines.work(machines.processors[process.host], site.sample("volume/lvcreate"))
+    if fault and fault.slow_s:
+        site.blame(request, VOLUME, env.now)
+        yield env.timeout(round(fault.slow_s * 1e6))
     driver.give(slot)
     if process.dying:
         return
@@ -70,15 +83,15 @@ def create(site: Site, n: int, request: Request, sent: int) -> Generator:
         if process.dying:
             processor.leave()
             return
-    pool.volumes += 1
+    pool.volumes += again < 0
     process.active.remove(request)
     finished = site.stage.script(compose_end, number, pool.backend.driver, begun, source)
-    if processor is None:
-        site.play(process, finished, values, request, run)
-    else:
-        yield from processor.play(site, finished, values, request, run)
+    play = site.play(process, finished, values, request, run) if processor is None else (yield from processor.play(site, finished, values, request, run))
     story.outcome = Outcome("created", final_status="available")
-    site.end(request)
+    if request.again >= 0:  # the acknowledgement is lost, and the broker delivers the cast again
+        site.broker.cast(pool.topic, play.last + site.times.randrange(*_DELIVERED_AGAIN_US), request, sent)
+    else:
+        site.end(request)
 
 
 def _hang(site: Site, request: Request) -> None:

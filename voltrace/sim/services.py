@@ -14,6 +14,7 @@ from ..lifecycle import SCHEDULER_TOPIC
 from .background import start_background
 from .follow import follow
 from .load import Arrivals, Wish
+from .outages import start_outages
 from .service_api import arrive, serve
 from .service_scheduler import schedule
 from .service_volume import create
@@ -48,6 +49,7 @@ def run_load(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng: Random) 
         return site.running == 0 and all(c.triggered for c in clients) and env.now > site.last_end + silence
 
     start_background(site, over)
+    start_outages(site)
     env.run()
     for process in site.volumes:
         for request in process.active:

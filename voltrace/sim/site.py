@@ -14,11 +14,14 @@ from .broker import Broker
 from .capacity import Pool, open_pools
 from .clocks import Clock, Clocks, clock_of
 from .cloud import Scenario, VolumeType
+from .edits import EDITS
+from .falsify import falsify
 from .grants import Grants
 from .ids import Ids
 from .lines_scheduler import Layout
 from .load import Wish
 from .machines import open_machines
+from .outage import OUTAGES
 from .play import Play, Plays
 from .quotas import Quotas
 from .script import TABLE_SIZE, Script, Stage
@@ -29,6 +32,7 @@ from .truth import Run, Story, TruthWriter
 if TYPE_CHECKING:
     import simpy
 
+_SERVICE_DOWN_US = 60_000_000  # Cinder's service_down_time
 _WAITING = 10_000  # so many records may wait for their turn before those whose time has come are written
 # The name of each service's flow, and the fields of its uuids.
 _UUID_FIELDS = {flow.service: (flow.name, ("flow_uuid", *(f"uuid_{task.name}" for task in flow.tasks))) for flow in VOLUME_CREATE.flows}
@@ -64,6 +68,7 @@ class Request:
     """A request on its way: what was asked for, what happens to it, its fields, and where it stands in the lifecycle.
 
     ``over`` is the true instant of its last line so far, where clocks differ: its story's are what they show.
+    ``falsified``: its unlawful fault has struck. ``again``: where it stood before the volume service took it up, if that gets it once more (else -1).
     """
 
     wish: Wish
@@ -76,6 +81,8 @@ class Request:
     last_trace: str = ""
     hung: bool = False
     over: int = 0
+    falsified: bool = False
+    again: int = -1
 
 
 class Site:
@@ -101,6 +108,8 @@ class Site:
         self.scheduler = self._process(SCHEDULER, scenario.scheduler_host)
         self.volumes = self.start_volumes()
         self.stopped = False
+        self.gone: tuple[str, int] | None = None
+        self.moments: list[tuple[str, str, int]] = []
         self.idle = Station(env, self.workers * scenario.api_threads)
         self.machines = open_machines(env, scenario)
         self.zones = scenario.zones()
@@ -117,6 +126,17 @@ class Site:
     def start_volumes(self) -> list[Process]:
         """A process for each backend."""
         return [self._process(VOLUME, backend.host) for backend in self.scenario.backends]
+
+    def respawn(self, worker: Process) -> Process:
+        """A new API worker in the place of one that was killed."""
+        made = self._process(API, self.scenario.api_host)
+        self.workers[self.workers.index(worker)] = made
+        return made
+
+    def renew_scheduler(self) -> Process:
+        """A new process of the scheduler."""
+        self.scheduler = self._process(SCHEDULER, self.scenario.scheduler_host)
+        return self.scheduler
 
     def pools_of(self, n: int) -> list[Pool]:
         """The pools of backend ``n``."""
@@ -181,6 +201,11 @@ class Site:
         timed: tuple[int, list[int]] | None = None,
     ) -> Play:
         """Plays a script from now on, or as it was ``timed`` (begin, lapses) by `Machines`; marks become fields. Asks the lifecycle for its steps."""
+        granted, falsified = script, None
+        if request is not None and request.wish.fault is not None and request.wish.fault.edit and not request.falsified:
+            falsified = falsify(self.stage, script, EDITS[request.wish.fault.edit], request.story.request_id)
+            if falsified is not None:
+                script, timed = falsified.script, timed and (timed[0], falsified.place(timed[1]))
         begin, lapses = timed or (self.env.now, script.draw(self.times))
         shown = None if process.clock is None else process.clock.lapses(begin, lapses)
         for name, record in script.marks:
@@ -194,9 +219,12 @@ class Site:
             request.story.witness(play)
             if self.clocks.differ and script.own[1] >= 0:
                 request.over = max(request.over, begin + lapses[script.own[1]])
+            if falsified is not None:
+                request.falsified = True
+                self.blame(request, script.service, play.at(falsified.first))
             if run is not None:
                 run.plays.append(play)
-                request.where = self.grants.take(request.where, script)
+                request.where = self.grants.take(request.where, granted)
         plays = self.plays
         plays.add(play)
         if plays.size > _WAITING:
@@ -241,6 +269,10 @@ class Site:
         """Whether the next request is the first that an API worker serves after its start."""
         return not (worker.requests or self.scenario.warm)
 
+    def is_silent(self) -> bool:
+        """Whether the volume services have not been heard of for so long that the scheduler takes them for down."""
+        return self.gone is not None and self.env.now > self.gone[1] + _SERVICE_DOWN_US
+
     def count(self, worker: Process, values: dict, body: int, answer: int) -> None:
         """The web server counts a request; its access line shows the counts and sizes (bytes)."""
         worker.requests += 1
@@ -254,13 +286,30 @@ class Site:
     def blame(self, request: Request, service: str, at: int) -> None:
         """Notes the request's fault where it strikes first."""
         fault = request.wish.fault
-        if fault and not request.story.faults:
+        if fault and all(told["kind"] != fault.kind for told in request.story.faults):
             request.story.faults.append({"kind": fault.kind, "service": service, "at": instant(at), "expect": fault.expect(self.scenario.max_attempts)})
+
+    def touch(self, request: Request, kind: str, service: str, at: int | None = None) -> None:
+        """Notes a fault of the run that the request has met. What is expected of it then is told when it has ended."""
+        if all(told["kind"] != kind for told in request.story.faults):
+            request.story.faults.append({"kind": kind, "service": service, "at": instant(self.env.now if at is None else at), "expect": None})
+
+    def _settle(self, story: Story) -> None:
+        for told in story.faults:
+            if told["expect"] is None:
+                outage = OUTAGES.get(told["kind"])
+                diagnostics = [*outage.diagnostics] if outage else []
+                told["expect"] = {"outcome": story.outcome.outcome, "cause": story.outcome.cause, "deviations": [], "diagnostics": diagnostics}
 
     def end(self, request: Request) -> None:
         """Nothing more will happen to the request."""
         if not request.hung:
             self.let_go(request)
+        for kind, service, at in self.moments:
+            if request.story.start < at <= request.story.end:
+                self.touch(request, kind, service or "any", at)
+        if request.story.faults:
+            self._settle(request.story)
         self.truth.end(request.story)
 
     def over(self, request: Request) -> int:

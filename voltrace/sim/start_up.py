@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from .lines_living import compose_scheduler_listens, compose_scheduler_start, compose_volume_start
-from .site import Site
+from .site import Process, Site
 
 _MARGIN_US = 1_000_000
 
@@ -15,6 +15,17 @@ def start_services(site: Site) -> int:
     scenario = site.scenario
     if not scenario.start_up:
         return int(site.env.now)
+    up = start_scheduler(site, site.scheduler)
+    for n, process in enumerate(site.volumes):
+        backend = scenario.backends[n]
+        values = site.anonymous_values(None, {"backend": backend.name, "service_id": n + 2})
+        up = max(up, site.play(process, site.stage.script(compose_volume_start, backend.driver, 0), values).last)
+    return int(up) + _MARGIN_US
+
+
+def start_scheduler(site: Site, process: Process) -> int:
+    """Writes the scheduler's start, and returns the instant from which it takes messages."""
+    scenario = site.scenario
     shown = {
         "service_id": 1,
         "node": scenario.node,
@@ -25,13 +36,9 @@ def start_services(site: Site) -> int:
         "filters": list(scenario.filters),
         "weighers": list(scenario.weighers),
     }
-    up = site.play(site.scheduler, site.stage.script(compose_scheduler_start), site.anonymous_values(None, shown)).last + 1
+    up = site.play(process, site.stage.script(compose_scheduler_start), site.anonymous_values(None, shown)).last + 1
     site.env.process(after(site, up, _listen(site, shown)))
-    for n, process in enumerate(site.volumes):
-        backend = scenario.backends[n]
-        values = site.anonymous_values(None, {"backend": backend.name, "service_id": n + 2})
-        up = max(up, site.play(process, site.stage.script(compose_volume_start, backend.driver, 0), values).last)
-    return int(up) + _MARGIN_US
+    return up
 
 
 def _listen(site: Site, shown: dict) -> Generator:

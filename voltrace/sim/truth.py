@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from ..lifecycle import API, SCHEDULER, SCHEDULER_TOPIC, VOLUME, VOLUME_TOPIC
+from ..lifecycle import API, FINAL_FLOW_STATES, RUNNING, SCHEDULER, SCHEDULER_TOPIC, VOLUME, VOLUME_TOPIC
 from ..trace import Answer, Failure, FlowSpan, Handoff, TaskSpan, Timeline
 from ..verdict import Outcome
 from .play import Play
@@ -32,14 +32,19 @@ class Run:
                 entered.append(step.new)
                 whens.append(play.at(record))
         states, ats = tasks.pop(None)
-        spans = tuple(
-            TaskSpan(str(name), self.ids[f"uuid_{name}"], tuple(entered), whens[0], whens[-1], (whens[-1] - whens[0],) * 2)
-            for name, (entered, whens) in tasks.items()
-        )
-        if len(ats) == 1:
-            return FlowSpan(self.service, self.name, self.ids["flow_uuid"], self.number, states[-1], ats[0], None, None, tasks=spans)
-        lapse = ats[-1] - ats[0]
-        return FlowSpan(self.service, self.name, self.ids["flow_uuid"], self.number, states[-1], ats[0], ats[-1], (lapse, lapse), tasks=spans)
+        spans = tuple(_task(str(name), self.ids[f"uuid_{name}"], entered, whens) for name, (entered, whens) in tasks.items())
+        start = ats[0] if states[0] == RUNNING else None
+        end = ats[-1] if states[-1] in FINAL_FLOW_STATES else None
+        return FlowSpan(self.service, self.name, self.ids["flow_uuid"], self.number, states[-1], start, end, _lapse(start, end), tasks=spans)
+
+
+def _task(name: str, uuid: str, entered: list[str], whens: list[int]) -> TaskSpan:
+    start = whens[0] if entered[0] == RUNNING else None
+    return TaskSpan(name, uuid, tuple(entered), start, whens[-1], _lapse(start, whens[-1]))
+
+
+def _lapse(start: int | None, end: int | None) -> tuple[int, int] | None:
+    return None if start is None or end is None else (end - start, end - start)
 
 
 @dataclass(slots=True, eq=False)
@@ -63,7 +68,7 @@ class Story:
     backend: str | None = None
     attempts: int = 0
     runs: list[Run] = field(default_factory=list)
-    handoffs: list[tuple[str, str, int, int, int | None, str | None]] = field(default_factory=list)
+    handoffs: list[tuple[str, str, int, int | None, int | None, str | None]] = field(default_factory=list)
     failures: list[tuple[int, Failure]] = field(default_factory=list)
     outcome: Outcome = Outcome("unknown")
     faults: list[dict] = field(default_factory=list)
@@ -77,10 +82,10 @@ class Story:
             self.start = min(self.start or start, start)
             self.end = max(self.end, end)
 
-    def hand_over(self, sender: str, receiver: str, attempt: int, sent: int, received: int | None, server: str | None = None) -> None:
+    def hand_over(self, sender: str, receiver: str, attempt: int, sent: int | None, received: int | None, server: str | None = None) -> None:
         """A cast and its receipt, if there was one."""
         self.handoffs.append((sender, receiver, attempt, sent, received, server))
-        if received is not None and received < sent:
+        if sent is not None and received is not None and received < sent:
             self.reversed = True
 
     def fail(self, at: int, service: str, flow: str, task: str, attempt: int, backend: str | None, exception: str, message: str) -> None:
@@ -129,11 +134,11 @@ class Story:
         )
 
 
-def _handoff(sender: str, receiver: str, attempt: int, sent: int, received: int | None, server: str | None) -> Handoff:
+def _handoff(sender: str, receiver: str, attempt: int, sent: int | None, received: int | None, server: str | None) -> Handoff:
     topic = VOLUME_TOPIC if receiver == VOLUME else SCHEDULER_TOPIC
     # Clocks of two hosts that differ may show that it was received before it was sent: nobody can say how long it took.
-    wait = None if received is None or received < sent else (received - sent, received - sent)
-    return Handoff(sender, receiver, topic, attempt, sent, received, wait, server)
+    wait = _lapse(sent, received)
+    return Handoff(sender, receiver, topic, attempt, sent, received, wait if wait and wait[0] >= 0 else None, server)
 
 
 class TruthWriter:

@@ -133,7 +133,7 @@ def _marked(story: Story, marks: dict[int, int], start: int, end: int) -> Story 
     """The story with a mark in the place of every name, id and instant; None if a hand-off's instant is no record's of its flows."""
     try:
         handoffs = [
-            (sender, receiver, attempt, marks[sent], None if received is None else marks[received], f"\0server{n}")
+            (sender, receiver, attempt, None if sent is None else marks[sent], None if received is None else marks[received], f"\0server{n}")
             for n, (sender, receiver, attempt, sent, received, _) in enumerate(story.handoffs)
         ]
     except KeyError:

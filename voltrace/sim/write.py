@@ -19,6 +19,7 @@ class Merger:
 
     Where instants tie, an earlier service of `SERVICE_FILES` goes first, and records of one service keep the order in which they came.
     What a ``journal`` drops is not written. ``last`` is the instant of each service's last record that was written.
+    A service's file of ``turns`` has what lies before that instant.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class Merger:
         self.merged, self.services, self.pack, self.journal = merged, services or {}, pack, journal
         self.waiting: dict[str, tuple[list[np.ndarray], list[str]]] = {service: ([], []) for service in SERVICE_FILES}
         self.last: dict[str, int] = {}
+        self.turns: dict[str, tuple[int, BinaryIO]] = {}
 
     def put(self, service: str, ats: np.ndarray, records: list[str]) -> None:
         """Records (lines, or several lines each) of a service with their instants (µs), in the order in which they are written."""
@@ -53,7 +55,10 @@ class Merger:
             if len(places):
                 self.last[service] = int(ats[places[-1]])
                 if service in self.services:
-                    self._write(self.services[service], list(compress(records, mine[:end].tolist())))
+                    own = list(compress(records, mine[:end].tolist()))
+                    if service in self.turns:
+                        own = self._turn(service, own, ats[places])
+                    self._write(self.services[service], own)
         del records[end:]
         self._write(self.merged, records)
 
@@ -63,7 +68,14 @@ class Merger:
         whens, numbers = (np.array([item[k] for item in left], kind) for k, kind in ((0, np.int64), (1, np.int8)))
         return np.append(whens, ats[end:]), np.append(numbers, whose[end:]), [*(record for _, _, record in left), *records[end:]], len(left)
 
+    def _turn(self, service: str, own: list[str], ats: np.ndarray) -> list[str]:
+        """Writes what lies before the file's turn to the older file, and gives the rest."""
+        at, older = self.turns[service]
+        before = int(ats.searchsorted(at))
+        self._write(older, own[:before])
+        return own[before:]
+
     def _write(self, file: BinaryIO, records: list[str]) -> None:
         for start in range(0, len(records), _BLOCK):
             lines = "\n".join(records[start : start + _BLOCK])
-            file.write(f"{lines}\n".encode() if self.pack is None else b"".join([self.pack(line) for line in lines.split("\n")]))
+            file.write(f"{lines}\n".encode("utf-8", "surrogateescape") if self.pack is None else b"".join([self.pack(line) for line in lines.split("\n")]))

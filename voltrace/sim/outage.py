@@ -1,0 +1,35 @@
+"""What can befall a whole run: the rows that `[[faults]]` of a scenario name. `outages` does them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..lifecycle import SERVICES
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A kind of fault of a run. ``keys`` are those of `[[faults]]` that it needs beside ``at_s``; ``diagnostics`` are those of requests that it touches."""
+
+    kind: str
+    text: str
+    keys: tuple[str, ...] = ("for_s",)
+    diagnostics: tuple[str, ...] = ()
+
+
+OUTAGES = {
+    o.kind: o
+    for o in (
+        Outage("scheduler-down", "the scheduler is stopped and started again; what is cast to it waits in the broker", diagnostics=("service-restarted",)),
+        Outage(
+            "volume-down",
+            "the volume services are stopped and started again; what is cast to them waits, and after a minute the scheduler takes them for down",
+            diagnostics=("service-restarted",),
+        ),
+        Outage("broker-outage", "the broker is out: the API cannot cast and answers 500, what is on its way arrives when the broker is back"),
+        Outage("clock-stepped", "the clock of all hosts is set back", keys=("by_s",), diagnostics=("clock-step",)),
+        Outage("file-rotated", "the service's file is rotated: what it held until then is in NAME.log.1", keys=("service",)),
+        Outage("file-cut", "the copy of the service's file breaks off in its last record", keys=("service",), diagnostics=("truncated-file",)),
+    )
+}
+SERVICE_CHOICES = ("", *SERVICES)
