@@ -154,7 +154,7 @@ def simulate_into(plan: Plan, folder: Path, force: bool = False) -> None:
     with _workplace(folder) as place, ExitStack() as files:
         rotated = {fault.service: older_name(fault.service) for fault in of_kind(plan.scenario, "file-rotated")}
         names = (*SERVICE_FILES.values(), "merged.log", "truth.jsonl", *rotated.values())
-        opened = {name: files.enter_context(open(place / name, "wb", buffering=1 << 18)) for name in names}
+        opened = {name: files.enter_context(open(place / name, "wb")) for name in names}
         by_service = {service: opened[name] for service, name in SERVICE_FILES.items()}
         merger = simulate(plan, opened["merged.log"], opened["truth.jsonl"], by_service, {service: opened[name] for service, name in rotated.items()})
         files.close()

@@ -11,7 +11,7 @@ import numpy as np
 from ..formats import SERVICE_FILES
 from .journal import Journal
 
-_BLOCK = 500  # records joined at a time: much larger blocks leave the processor's caches
+_BLOCK = 200  # records joined at a time: larger blocks leave the caches, and their memory is given back and fetched again each time
 
 
 class Merger:
@@ -77,5 +77,9 @@ class Merger:
 
     def _write(self, file: BinaryIO, records: list[str]) -> None:
         for start in range(0, len(records), _BLOCK):
-            lines = "\n".join(records[start : start + _BLOCK])
-            file.write(f"{lines}\n".encode("utf-8", "surrogateescape") if self.pack is None else b"".join([self.pack(line) for line in lines.split("\n")]))
+            block = records[start : start + _BLOCK]
+            if self.pack is None:
+                block.append("")
+                file.write("\n".join(block).encode("utf-8", "surrogateescape"))
+            else:
+                file.write(b"".join([self.pack(line) for record in block for line in record.split("\n")]))
