@@ -159,7 +159,7 @@ FORMATS = {
 # such a MESSAGE is an array of bytes in json, and its length and bytes in export.
 # Bytes that are no UTF-8 are in our texts as surrogates.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\udc80-\udcff]")
-_UNIT_OF = {IDENTIFIERS[service]: unit for service, unit in UNITS.items()}
+_UNIT_OF = {IDENTIFIERS[service]: unit for service, unit in UNITS.items()} | {"systemd-journald": "systemd-journald.service"}
 
 
 def _fields(line: str) -> tuple[dict[str, str], str]:

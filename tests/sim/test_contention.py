@@ -51,10 +51,10 @@ class Watched(Station):
 def watched(monkeypatch):
     """Runs the busy node without its background: latencies (s), requests a second, and each station's work (s) and most servers at work."""
 
-    def work(arrivals, requests=400, **more):
+    def work(arrivals, count=400, **more):
         Watched.seen = []
         monkeypatch.setattr(machines, "Station", Watched)
-        _, truth = run(replace(load_scenario("busy"), **QUIET, **more), requests=requests, arrivals=arrivals, seed=5)
+        _, truth = run(replace(load_scenario("busy"), **{**QUIET, **more}), requests=count, arrivals=arrivals, seed=5)
         starts, ends = ([datetime.fromisoformat(t[key]).timestamp() for t in truth] for key in ("start", "end"))
         latencies = [end - start for start, end in zip(starts, ends)]
         return latencies, len(truth) / (max(ends) - min(starts)), [(s.work / 1e6, s.most) for s in Watched.seen]
@@ -73,7 +73,7 @@ def test_latency__more_arrivals__rises_and_bends_upwards(watched):
 
 
 def test_stations__any_load__utilisation_is_rate_times_demand_and_the_bottleneck_caps_the_rate(watched):
-    _, _, alone = watched("every:5", requests=50)
+    _, _, alone = watched("every:5", count=50)
     demands = [work / 50 for work, _ in alone]
     assert 0.25 < demands[0] < 0.4 and 0.08 < demands[1] < 0.16  # a processor's and the database's seconds a request
     for rate in (2, 5):
@@ -86,14 +86,20 @@ def test_stations__any_load__utilisation_is_rate_times_demand_and_the_bottleneck
     assert stations[0][0] / (400 / throughput) / 2 > 0.93  # the processors hardly ever rest
 
 
+def test_busy__the_whole_mix__bears_what_its_page_says(watched):
+    requests = load_scenario("busy").requests
+    assert watched("poisson:20", requests=requests)[1] == pytest.approx(3.4, rel=0.1)
+    assert watched("poisson:20")[1] == pytest.approx(6.8, rel=0.1)
+
+
 def test_database__a_single_connection__becomes_the_bottleneck(watched):
-    _, _, alone = watched("every:5", requests=50, cpus=0, database_connections=1)
+    _, _, alone = watched("every:5", count=50, cpus=0, database_connections=1)
     demand = alone[0][0] / 50
     assert watched("burst", cpus=0, database_connections=1, api_workers=20)[1] == pytest.approx(1 / demand, rel=0.05)
 
 
 def test_closed__clients__reach_what_the_asymptotic_bounds_allow(watched):
-    alone, _, stations = watched("closed:1", requests=50, think_s=0.0)
+    alone, _, stations = watched("closed:1", count=50, think_s=0.0)
     demand = stations[0][0] / 50
     for clients, think in ((1, 0.0), (4, 1.0), (20, 1.0)):
         throughput = watched(f"closed:{clients}", think_s=think)[1]

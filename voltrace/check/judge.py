@@ -8,7 +8,7 @@ from ..verdict import Deviation, Verdict
 from .align import align
 from .outcome import STUCK_AFTER_US, decide, is_open
 from .replay import is_covered, open_end, replay_run
-from .rules import RULES
+from .rules import RULES, handoffs
 
 # What a line that is lost or torn would have told.
 _PROVEN_BY_ABSENCE = frozenset({"missing-transition", "revert-incomplete"})
@@ -24,6 +24,7 @@ def judge(timeline: Timeline, reading: Reading, stuck_after_us: int = STUCK_AFTE
     cost = worst = 0
     steps_of = _steps_by_run(timeline)
     damaged = any(d.slug == "torn-record" for d in timeline.diagnostics) or reading.records_lost
+    replays = []
     for span in timeline.flows:
         events = steps_of.get(id(span), [])
         coverage = reading.coverage.get(span.service)
@@ -32,7 +33,10 @@ def judge(timeline: Timeline, reading: Reading, stuck_after_us: int = STUCK_AFTE
         covered = is_covered(timeline, span, events, reading)
         found, run = replay_run(timeline.request_id, lifecycle, span, events, covered)
         end = None if found else open_end(timeline, span, run, reading)
-        found = [d for d in ([end] if end else found) if not (damaged and d.slug in _PROVEN_BY_ABSENCE)]
+        replays.append((span, events, [end] if end else found, end))
+    holes = reading.records_lost and _has_holes(timeline, [d for _, _, found, _ in replays for d in found])
+    for span, events, found, end in replays:
+        found = [d for d in found if not (holes or (damaged and d.slug in _PROVEN_BY_ABSENCE))]
         deviations += found
         flow = lifecycle.flow(span.name)
         unfinished = outcome.outcome == "stuck" and is_open(span)
@@ -43,7 +47,8 @@ def judge(timeline: Timeline, reading: Reading, stuck_after_us: int = STUCK_AFTE
         else:
             worst += max(1, 2 * len(events))
     for rule in RULES:
-        deviations += rule(timeline, lifecycle, reading, outcome)
+        if not (holes and rule is handoffs):
+            deviations += rule(timeline, lifecycle, reading, outcome)
     if outcome.outcome == "stuck":
         deviations += _without_end(timeline, steps_of)
     name = "deviates" if deviations else "unknown" if outcome.outcome == "unknown" else "conforms"
@@ -74,6 +79,12 @@ def _steps_by_run(timeline: Timeline) -> dict[int, list[Event]]:
             own = next((s for s in fitting if s.uuid == event.flow_uuid), fitting[0])
             found.setdefault(id(own), []).append(event)
     return found
+
+
+def _has_holes(timeline: Timeline, found: list[Deviation]) -> bool:
+    """Whether records of this very request are missing. Of a log that lost records its steps prove nothing then: which run of a flow a task's
+    line is of is told by the flow's own lines, and these may be among them."""
+    return any(span.late for span in timeline.flows) or any(d.slug in _PROVEN_BY_ABSENCE for d in found)
 
 
 def _without_end(timeline: Timeline, steps_of: dict[int, list[Event]]) -> list[Deviation]:

@@ -76,7 +76,7 @@ def answers(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome:
 
 def requests(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome: Outcome) -> Iterator[Deviation]:
     """An answer to a request that never came."""
-    if any(d.slug in ("elided-text", "rate-limited") for d in timeline.diagnostics):
+    if reading.records_lost or any(d.slug == "elided-text" for d in timeline.diagnostics):
         return
     rows = {e.kind.row: e for e in timeline.events}
     answer, first = rows.get("answer") or rows.get("answer-refused"), reading.coverage[API].first

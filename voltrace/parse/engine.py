@@ -14,6 +14,7 @@ from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, Reading, 
 from .bare import BareScanner
 from .clock import StampReader, assumed_year, year_evidence
 from .framing import Framing, detect, split_suffix
+from .offsets import tell_offsets
 from .order import Raw, causal_order, drop_copies, drop_stretches, merge_sources
 from .packed import UNPACKERS, EntryScanner, read_entry
 from .repair import read_elided
@@ -148,6 +149,7 @@ def assemble(scan: Scan, layouts: list[str]) -> Reading:
             Diagnostic("overlapping-sources", f"the same records are in {' and '.join(overlapping)}: each was counted once", Location(overlapping[0], 1))
         )
     _diagnose(scan, reading)
+    tell_offsets(reading)
     return reading
 
 

@@ -65,7 +65,7 @@ def _report(site: Site, n: int, request_id: str, reports: bool, counts: bool, ch
         site.play(site.volumes[n], script, values)
     if not reports:
         return
-    yield site.env.timeout(values["sent_at"] - site.env.now)
+    yield site.env.timeout(site.volumes[n].true(values["sent_at"]) - site.env.now)
     heard = [(pool, pool.measure(site.env.now)) for pool in pools]
     yield site.env.timeout(site.sample("broker/cinder-scheduler"))
     if not site.broker.listens(SCHEDULER_TOPIC):
@@ -94,8 +94,9 @@ def answer_get(site: Site, worker: Process, project: str, what: str, said: str, 
     """A worker answers a GET of ``what`` with ``size`` bytes, and is free again."""
     path = f"/volume/v3/{site.identities[project][0]}/{what}"
     values = site.anonymous_values(project, {"path": path, "url": site.url(path), "controller": site.controller})
+    processor = None if site.machines is None else (yield from site.machines.claim(worker))
     script = site.stage.script(compose_get, said, method, site.serves_first(worker))
     site.count(worker, values, len(what) + 67, size)
-    play = site.play(worker, script, values)
+    play = site.play(worker, script, values) if processor is None else (yield from processor.play(site, script, values))
     yield site.env.timeout(play.last - site.env.now + 1)
     site.idle.give(worker)

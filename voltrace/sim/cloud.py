@@ -40,7 +40,8 @@ class Host:
     clock_drift_ppm: float = _key(0.0, -100_000, 100_000)
     cpus: int = _key(0, 0)
     journal_burst: int = _key(0, 0)
-    journal_interval_s: float = _key(30.0, 0.001)
+    # After its load a run goes on for longer than this, so that every journal comes to say what it dropped.
+    journal_interval_s: float = _key(30.0, 0.001, 300)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ class Processor:
         env, plays, process, station = site.env, site.plays, self.process, self.station
         begin, lapses, late = env.now, script.draw(site.times).copy(), 0
         if request is not None:
-            request.story.start = request.story.start or begin
+            request.story.start = request.story.start or (begin if process.clock is None else process.clock.show(begin))
         hold = plays.hold(begin)
         process.playing += 1
         for n, (in_database, first, end) in enumerate(script.stretches):

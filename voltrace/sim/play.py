@@ -16,7 +16,7 @@ from .write import Merger
 class Play:
     """A script as one process plays it: when it begins (µs), the lapse (µs) from there to each record, and the values of its fields.
 
-    ``skew`` is how much the host's clock is ahead (µs). ``alter`` changes the finished records: a fault of the log.
+    ``shown`` are the lapses to what the host's clock shows, if that is not the true time; ``skew`` (µs) comes on top. ``alter`` changes the finished records: a fault of the log.
     """
 
     script: Script
@@ -25,14 +25,15 @@ class Play:
     fields: tuple
     skew: int = 0
     alter: Callable[[list[str], list[int]], tuple[list[str], list[int]]] | None = None
+    shown: list[int] | None = None
 
     def at(self, record: int) -> int:
-        """When that record is written."""
-        return self.begin + self.lapses[record]
+        """The stamp of that record."""
+        return self.begin + (self.shown or self.lapses)[record]
 
     @property
     def last(self) -> int:
-        """When the last record is written."""
+        """When the last record is truly written."""
         return self.begin + self.lapses[-1]
 
 
@@ -134,10 +135,15 @@ class Plays:
     def _write(self, script: Script, plays: list[Play]) -> None:
         if not plays or script.written == ():
             return
-        ats = np.array([play.lapses for play in plays]) + np.array([[play.begin] for play in plays])
+        begins = np.array([[play.begin] for play in plays])
+        shown = ats = np.array([play.lapses for play in plays]) + begins
+        if any(play.shown for play in plays):
+            shown = np.array([play.shown or play.lapses for play in plays]) + begins
+        if any(play.skew for play in plays):
+            shown = shown + np.array([[play.skew] for play in plays])
         if script.written is not None:
-            ats = ats[:, list(script.written)]
-        shown = ats + np.array([[play.skew] for play in plays]) if any(play.skew for play in plays) else ats
+            written = list(script.written)
+            ats, shown = ats[:, written], shown[:, written]
         if self.clock:
             shown = self.clock(shown)
         records = script.records.write(zip(*self.prefix.stamps(shown), [play.fields for play in plays]))

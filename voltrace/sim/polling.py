@@ -20,5 +20,5 @@ def poll(site: Site, request: Request) -> Generator:
     while not final and env.now < give_up:
         yield env.timeout(pause)
         worker = site.idle.take() or (yield site.idle.wait())
-        final = story.outcome.final_status in ("available", "error") and env.now >= story.end
+        final = story.outcome.final_status in ("available", "error") and env.now >= site.over(request)
         yield from answer_get(site, worker, request.wish.project, what, "volume-shown", "show", _ANSWER_BYTES)

@@ -20,6 +20,7 @@ from ..messages import catalogue
 from ..profile import Profile, default_profile, load_profile
 from .cloud import Scenario
 from .ids import Ids
+from .journal import open_journal
 from .load import Arrivals, read_arrivals, wishes
 from .mishaps import cut_files, of_kind, older_name, stepping_clock, watch
 from .play import Plays, Prefix
@@ -105,7 +106,8 @@ def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, 
     import simpy
 
     stage = Stage(plan.release, catalogue(), plan.format, plan.colour, plan.debug, plan.profile, plan.scenario.lines_of_libraries, plan.scenario.access_lines)
-    merger, truths = Merger(merged, services, plan.packing.pack if plan.packing else None), TruthWriter(truth)
+    journal = open_journal(plan.scenario, plan.format)
+    merger, truths = Merger(merged, services, plan.packing.pack if plan.packing else None, journal), TruthWriter(truth)
     env = simpy.Environment(initial_time=plan.start)
     progress = Progress(plan.requests)
 
@@ -118,7 +120,8 @@ def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, 
         until = plays.horizon(env.now)
         plays.write()
         merger.flush(until)
-        truths.flush(until)
+        if journal is None:  # else it is not known yet which requests lose lines
+            truths.flush(*site.clocks.told(until))
         progress.show(site.sent)
 
     site = Site(env, plan.scenario, stage, plays, truths, plan.seed, tick)
@@ -129,6 +132,8 @@ def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, 
         run_load(site, load, plan.arrivals, Random(f"{plan.seed}/arrivals"))
         plays.write()
         merger.flush(None)
+        if journal is not None:
+            journal.announce(truths.begun)
         truths.flush(None)
     progress.clear()
     return merger

@@ -65,6 +65,9 @@ def _name(name: str, path: Path, marks: str) -> Iterator[Broken]:
 
 
 def _hosts(scenario: Scenario) -> Iterator[Broken]:
+    for n, host in enumerate(scenario.hosts):
+        if host.journal_burst and not scenario.background_s:
+            yield ("cloud", "hosts", n, "journal_burst"), " needs cloud.background_s: a journal says what it dropped when its unit writes again"
     known = [h.name for h in scenario.hosts] or [scenario.node]
     said: list[Broken] = [(("cloud", key), getattr(scenario, key)) for key in ("api_host", "scheduler_host")]
     said += [(("cloud", "backends", n, "host"), b.host) for n, b in enumerate(scenario.backends)]

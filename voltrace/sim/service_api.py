@@ -123,7 +123,7 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
     play = site.play(worker, script, values, request, run) if processor is None else (yield from processor.play(site, script, values, request, run))
     lost, dies = False, wish.fault.edit if wish.fault and wish.fault.edit in (DIES_BEFORE, DIES_AFTER) else ""
     if "zones_at" in values:
-        worker.zones_until = values["zones_at"] + 3_600_000_000
+        worker.zones_until = worker.true(values["zones_at"]) + 3_600_000_000
     if ending in _COUNTED:
         worker.types |= {kind}
     if ending in _COUNTED or ending == "quota-limit":
@@ -140,7 +140,7 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
             _lose(site, request, values["sent_at"])
         else:
             late = round(wish.fault.late_s * 1e6) if wish.fault else 0
-            arrival = values["sent_at"] + site.sample("broker/cinder-scheduler") + late
+            arrival = worker.true(values["sent_at"]) + site.sample("broker/cinder-scheduler") + late
             if late:
                 site.blame(request, SCHEDULER, values["sent_at"])
             site.broker.cast(SCHEDULER_TOPIC, arrival, request, values["sent_at"], API)

@@ -118,7 +118,7 @@ def _send(site: Site, request: Request, values: dict, chosen: Pool) -> None:
         fields |= {"host_before": request.tried[-1], "scheduled_before": fields["scheduled_at"]}
     request.tried += (chosen.host,)
     fields["scheduled_at"] = values["scheduled_at"]
-    arrival = values["scheduled_at"] + site.sample("broker/cinder-volume")
+    arrival = site.scheduler.true(values["scheduled_at"]) + site.sample("broker/cinder-volume")
     site.broker.cast(chosen.topic, arrival, request, values["sent_at"])
 
 
@@ -133,7 +133,16 @@ def _state(home: Home, silent: bool) -> str:
 
 def _give_up(site: Site, request: Request, values: dict, message: str, gave_up: str | None) -> None:
     story, fault = request.story, request.wish.fault
-    story.fail(values["given_up_at"], SCHEDULER, "volume_create_scheduler", "ScheduleCreateVolumeTask", request.attempt, None, "NoValidBackend", message)
+    story.fail(
+        site.scheduler.true(values["given_up_at"]),
+        SCHEDULER,
+        "volume_create_scheduler",
+        "ScheduleCreateVolumeTask",
+        request.attempt,
+        None,
+        "NoValidBackend",
+        message,
+    )
     cause = FAILURES[fault.raises].cause if request.tried and fault and fault.raises else "no-valid-backend"
     story.outcome = Outcome("failed", cause, gave_up, "error")
     if site.is_silent() and site.gone:

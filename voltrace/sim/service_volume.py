@@ -132,7 +132,7 @@ def _fail(site: Site, n: int, request: Request, run: Run, values: dict, begun: S
     else:
         yield from processor.play(site, script, values, request, run)
     exception = kind.exception.rpartition(".")[2]
-    story.fail(values["failed_at"], VOLUME, run.name, "CreateVolumeFromSpecTask", run.number, pool.host, exception, values["error"])
+    story.fail(process.true(values["failed_at"]), VOLUME, run.name, "CreateVolumeFromSpecTask", run.number, pool.host, exception, values["error"])
     if not retried:
         story.outcome = Outcome("failed", kind.cause, "not-retryable" if site.scenario.max_attempts > 1 else "retries-off", "error")
         site.blame(request, VOLUME, values["failed_at"])
@@ -142,7 +142,7 @@ def _fail(site: Site, n: int, request: Request, run: Run, values: dict, begun: S
     site.blame(request, VOLUME, values["failed_at"])
     if fault and fault.disables:
         pool.enabled = False
-    arrival = max(values["reschedule_at"] + site.sample("broker/reschedule"), values["recast_at"] + 1)
+    arrival = max(process.true(values["reschedule_at"]) + site.sample("broker/reschedule"), process.true(values["recast_at"]) + 1)
     site.broker.cast(SCHEDULER_TOPIC, arrival, request, values["reschedule_at"], VOLUME)
 
 

@@ -12,6 +12,7 @@ from ..formats import write_context
 from ..lifecycle import API, SCHEDULER, VOLUME, VOLUME_CREATE
 from .broker import Broker
 from .capacity import Pool, open_pools
+from .clocks import Clock, Clocks, clock_of
 from .cloud import Scenario, VolumeType
 from .edits import EDITS
 from .falsify import falsify
@@ -41,13 +42,14 @@ _UUID_FIELDS = {flow.service: (flow.name, ("flow_uuid", *(f"uuid_{task.name}" fo
 class Process:
     """One process of a service on its host. ``tail`` is the end of its lines' prefix. ``zones_until`` and ``types`` are an API worker's caches.
 
-    ``until`` is the instant of its last line; ``playing`` counts the scripts of which it is not known yet when they end. A volume service's ``active`` are the requests that it has in hand; ``dying``: it will write nothing more.
+    ``clock`` is its host's, None for a true one. ``until`` is the instant of its last line; ``playing`` counts the scripts of which it is not known yet when they end. A volume service's ``active`` are the requests that it has in hand; ``dying``: it will write nothing more.
     """
 
     service: str
     pid: str
     tail: str
     host: str
+    clock: Clock | None = None
     requests: int = 0
     zones_until: int = 0
     types: frozenset[str] = frozenset()
@@ -56,12 +58,17 @@ class Process:
     active: list[Request] = field(default_factory=list)
     dying: bool = False
 
+    def true(self, shown: int) -> int:
+        """The true instant at which its host's clock shows this (µs)."""
+        return shown if self.clock is None else self.clock.true(shown)
+
 
 @dataclass(slots=True, eq=False)
 class Request:
     """A request on its way: what was asked for, what happens to it, its fields, and where it stands in the lifecycle.
 
     ``falsified``: its unlawful fault has struck. ``again``: where it stood before the volume service took it up, if that gets it once more (else -1).
+    ``over`` is the true instant of its last line so far, where clocks differ: its story's are what they show.
     """
 
     wish: Wish
@@ -75,6 +82,7 @@ class Request:
     hung: bool = False
     falsified: bool = False
     again: int = -1
+    over: int = 0
 
 
 class Site:
@@ -82,6 +90,7 @@ class Site:
 
     def __init__(self, env: simpy.Environment, scenario: Scenario, stage: Stage, plays: Plays, truth: TruthWriter, seed: int, tick: Callable[[], None]) -> None:
         self.env, self.scenario, self.stage, self.plays, self.truth, self.tick = env, scenario, stage, plays, truth, tick
+        self.clocks = Clocks(scenario, int(env.now))
         self.times, self.ids = Random(f"{seed}/times"), Ids(f"{seed}/ids")
         self.payloads = stage.payloads
         self.samples: dict[str, list[int]] = {}
@@ -144,7 +153,7 @@ class Site:
 
     def _process(self, service: str, host: str) -> Process:
         pid, host = next(self.pids), host or self.scenario.node
-        return Process(service, str(pid), self.plays.prefix.tail(service, host, pid), host)
+        return Process(service, str(pid), self.plays.prefix.tail(service, host, pid), host, clock_of(self.scenario.host(host), self.clocks.start))
 
     def _warm_up(self) -> None:
         """The workers have met every type before, and the scheduler has just placed a volume of the default one."""
@@ -198,10 +207,11 @@ class Site:
             if falsified is not None:
                 script, timed = falsified.script, timed and (timed[0], falsified.place(timed[1]))
         begin, lapses = timed or (self.env.now, script.draw(self.times))
+        shown = None if process.clock is None else process.clock.lapses(begin, lapses)
         for name, record in script.marks:
-            values[name] = begin + lapses[record]
+            values[name] = begin + (shown or lapses)[record]
         values["pid"], values["tail"] = process.pid, process.tail
-        play = Play(script, begin, lapses, script.records.take(values))
+        play = Play(script, begin, lapses, script.records.take(values), shown=shown)
         last = begin + lapses[-1]
         if last > process.until:
             process.until = last
@@ -210,6 +220,8 @@ class Site:
             if falsified is not None:
                 request.falsified = True
                 self.blame(request, script.service, play.at(falsified.first))
+            if self.clocks.differ and script.own[1] >= 0:
+                request.over = max(request.over, begin + lapses[script.own[1]])
             if run is not None:
                 run.plays.append(play)
                 request.where = self.grants.take(request.where, granted)
@@ -294,11 +306,15 @@ class Site:
         if not request.hung:
             self.let_go(request)
         for kind, service, at in self.moments:
-            if request.story.start < at <= request.story.end:
+            if request.story.start < at <= self.over(request):
                 self.touch(request, kind, service or "any", at)
         if request.story.faults:
             self._settle(request.story)
         self.truth.end(request.story)
+
+    def over(self, request: Request) -> int:
+        """The true instant of the request's last line so far (µs)."""
+        return request.over if self.clocks.differ else request.story.end
 
     def let_go(self, request: Request) -> None:
         """Nobody waits for the request any more."""
@@ -306,8 +322,9 @@ class Site:
         if fault and fault.disables and request.tried:
             self.pool(request.tried[-1]).enabled = True
         self.running -= 1
-        self.last_end = max(self.last_end, request.story.end, self.env.now)
+        end = self.over(request)
+        self.last_end = max(self.last_end, end, self.env.now)
         done = request.done
         if done is not None:
-            last = self.env.timeout(max(0, request.story.end - self.env.now))
+            last = self.env.timeout(max(0, end - self.env.now))
             last.callbacks.append(lambda _: done.succeed())

@@ -49,7 +49,7 @@ def _lapse(start: int | None, end: int | None) -> tuple[int, int] | None:
 
 @dataclass(slots=True, eq=False)
 class Story:
-    """What happens to one request while it is simulated. Instants are µs."""
+    """What happens to one request while it is simulated. Instants are µs. ``reversed``: clocks show a receipt before its cast."""
 
     request_id: str
     global_request_id: str | None
@@ -72,6 +72,7 @@ class Story:
     failures: list[tuple[int, Failure]] = field(default_factory=list)
     outcome: Outcome = Outcome("unknown")
     faults: list[dict] = field(default_factory=list)
+    reversed: bool = False
 
     def witness(self, play: Play) -> None:
         """Records with the request id are written: the timeline reaches at least to the last of them."""
@@ -84,15 +85,20 @@ class Story:
     def hand_over(self, sender: str, receiver: str, attempt: int, sent: int | None, received: int | None, server: str | None = None) -> None:
         """A cast and its receipt, if there was one."""
         self.handoffs.append((sender, receiver, attempt, sent, received, server))
+        if sent is not None and received is not None and received < sent:
+            self.reversed = True
 
     def fail(self, at: int, service: str, flow: str, task: str, attempt: int, backend: str | None, exception: str, message: str) -> None:
-        """A failure that the log tells."""
+        """A failure that the log tells, at a true instant."""
         self.failures.append((at, Failure(service, flow, task, attempt, backend, exception, message)))
 
     @property
     def shape(self) -> tuple | None:
-        """What stories have in common whose truth differs in names, ids, instants, failures and faults only; None without a flow."""
-        if not self.runs:
+        """What stories have in common whose truth differs in names, ids, instants, failures and faults only.
+
+        None without a flow, or with a receipt that seems to come before its cast.
+        """
+        if not self.runs or self.reversed:
             return None
         scripts = tuple([play.script.layout for run in self.runs for play in run.plays])
         return scripts, len(self.handoffs), self.outcome, self.status, self.source, self.attempts, self.volume_id is None
@@ -130,7 +136,9 @@ class Story:
 
 def _handoff(sender: str, receiver: str, attempt: int, sent: int | None, received: int | None, server: str | None) -> Handoff:
     topic = VOLUME_TOPIC if receiver == VOLUME else SCHEDULER_TOPIC
-    return Handoff(sender, receiver, topic, attempt, sent, received, _lapse(sent, received), server)
+    # Clocks of two hosts that differ may show that it was received before it was sent: nobody can say how long it took.
+    wait = None if sent is None or received is None or received < sent else _lapse(sent, received)
+    return Handoff(sender, receiver, topic, attempt, sent, received, wait, server)
 
 
 class TruthWriter:
@@ -149,12 +157,15 @@ class TruthWriter:
     def end(self, story: Story) -> None:
         self.ended.add(story.request_id)
 
-    def flush(self, now: int | None) -> None:
-        """Writes the stories that started before ``now`` (all if None), up to the first that has not ended."""
+    def flush(self, now: int | None, slack: int = 0) -> None:
+        """Writes the stories that started before ``now`` (all if None), up to the first that has not ended.
+
+        That one may come to start ``slack`` (µs) earlier yet: another host's clock may be behind.
+        """
         ready: list[Story] = []
         for request_id, story in self.begun.items():
             if request_id not in self.ended or (now is not None and story.start >= now):
-                ready = [other for other in ready if other.start < story.start]
+                ready = [other for other in ready if other.start < story.start - slack]
                 break
             ready.append(story)
         ready.sort(key=lambda s: (s.start, s.request_id))

@@ -80,7 +80,7 @@ def _instants(story: Story) -> list[int]:
     for run in story.runs:
         for play in run.plays:
             begin = play.begin
-            ats += [begin + lapse for lapse in play.lapses]
+            ats += [begin + lapse for lapse in play.shown or play.lapses]
     return ats
 
 
@@ -150,7 +150,7 @@ def _marked(story: Story, marks: dict[int, int], start: int, end: int) -> Story 
 
 
 def _mark_play(play: Play, marks: dict[int, int]) -> Play:
-    return replace(play, begin=0, lapses=[marks[play.begin + lapse] for lapse in play.lapses])
+    return replace(play, begin=0, lapses=[marks[play.begin + lapse] for lapse in play.shown or play.lapses], shown=None)
 
 
 def _open(value: object, names: dict[object, str], found: dict[str, None]) -> object:

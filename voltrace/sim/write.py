@@ -9,6 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ..formats import SERVICE_FILES
+from .journal import Journal
 
 _BLOCK = 500  # records joined at a time: much larger blocks leave the processor's caches
 
@@ -17,11 +18,14 @@ class Merger:
     """Takes records in any order that does not go back behind the clock, gives them out in the order of their instants.
 
     Where instants tie, an earlier service of `SERVICE_FILES` goes first, and records of one service keep the order in which they came.
-    ``last`` is the instant of each service's last record that was written. A service's file of ``turns`` has what lies before that instant.
+    What a ``journal`` drops is not written. ``last`` is the instant of each service's last record that was written.
+    A service's file of ``turns`` has what lies before that instant.
     """
 
-    def __init__(self, merged: BinaryIO, services: dict[str, BinaryIO] | None = None, pack: Callable[[str], bytes] | None = None) -> None:
-        self.merged, self.services, self.pack = merged, services or {}, pack
+    def __init__(
+        self, merged: BinaryIO, services: dict[str, BinaryIO] | None = None, pack: Callable[[str], bytes] | None = None, journal: Journal | None = None
+    ) -> None:
+        self.merged, self.services, self.pack, self.journal = merged, services or {}, pack, journal
         self.waiting: dict[str, tuple[list[np.ndarray], list[str]]] = {service: ([], []) for service in SERVICE_FILES}
         self.last: dict[str, int] = {}
         self.turns: dict[str, tuple[int, BinaryIO]] = {}
@@ -42,6 +46,8 @@ class Merger:
         ats, whose = ats[order], whose[order]
         end = len(records) if now is None else int(ats.searchsorted(now))
         records = list(map(records.__getitem__, order.tolist()))
+        if self.journal is not None:
+            ats, whose, records, end = self._limit(self.journal, ats, whose, records, end)
         for number, service in enumerate(self.waiting):
             mine = whose == number
             self.waiting[service] = ([ats[end:][mine[end:]]], list(compress(records[end:], mine[end:].tolist())))
@@ -62,6 +68,12 @@ class Merger:
         before = int(ats.searchsorted(at))
         self._write(older, own[:before])
         return own[before:]
+
+    def _limit(self, journal: Journal, ats: np.ndarray, whose: np.ndarray, records: list[str], end: int) -> tuple[np.ndarray, np.ndarray, list[str], int]:
+        """The same with what the journal leaves of the records before ``end``."""
+        left = journal.limit(list(zip(ats[:end].tolist(), whose[:end].tolist(), records)), tuple(self.waiting))
+        whens, numbers = (np.array([item[k] for item in left], kind) for k, kind in ((0, np.int64), (1, np.int8)))
+        return np.append(whens, ats[end:]), np.append(numbers, whose[end:]), [*(record for _, _, record in left), *records[end:]], len(left)
 
     def _write(self, file: BinaryIO, records: list[str]) -> None:
         for start in range(0, len(records), _BLOCK):
