@@ -37,6 +37,8 @@ What happened to a Cinder volume-create request, from the logs that are on disk.
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 1 deviations found, 2 could not run, 130 interrupted."""
+    # numpy starts a thread a core for linear algebra, which nothing here does; their start costs as much as all other imports.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     argv = sys.argv[1:] if argv is None else argv
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

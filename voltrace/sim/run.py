@@ -144,8 +144,6 @@ def simulate_into(plan: Plan, folder: Path, force: bool = False) -> None:
 
     Raises UsageError if the folder holds anything, unless ``force``: then those five files are replaced.
     """
-    import simpy  # noqa: F401  an interrupt can get lost in an import: none may be left once files are open
-
     folder = Path(os.path.realpath(folder))
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is no folder")
