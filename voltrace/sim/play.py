@@ -52,8 +52,11 @@ class Prefix:
     def stamps(self, ats: np.ndarray) -> tuple[list[list[str]], list[list[str]]]:
         """The stamps of instants (µs), rows of them, in two parts: up to the fraction, and the fraction's digits."""
         seconds, micros = np.divmod(ats, 1_000_000)
-        heads = {second: self._head(second) for second in np.unique(seconds).tolist()}
-        return [[heads[second] for second in row] for row in seconds.tolist()], _write_digits(micros // 10 ** (6 - self.digits), self.digits)
+        # Most plays begin and end within a second.
+        ends = zip(seconds.min(axis=1).tolist(), seconds.max(axis=1).tolist())
+        length = ats.shape[1]
+        heads = [[self._head(low)] * length if low == high else [self._head(s) for s in seconds[n].tolist()] for n, (low, high) in enumerate(ends)]
+        return heads, _write_digits(micros.astype(np.int32) // 10 ** (6 - self.digits), self.digits)
 
     def _head(self, second: int) -> str:
         head = self.heads.get(second)

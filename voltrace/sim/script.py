@@ -21,7 +21,7 @@ from .template import PREFIX, Field, Records, bind, compile_records
 from .work import IN_DATABASE, Stretch, stretches
 
 TABLE_SIZE = 1024  # a power of two: a random number's low bits pick a value
-_BLOCK = 64  # at most so many plays' times are drawn together
+_BLOCK = 256  # at most so many plays' times are drawn together
 _AT_ONCE = np.zeros(TABLE_SIZE, np.int64)
 
 

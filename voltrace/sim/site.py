@@ -208,8 +208,9 @@ class Site:
                 script, timed = falsified.script, timed and (timed[0], falsified.place(timed[1]))
         begin, lapses = timed or (self.env.now, script.draw(self.times))
         shown = None if process.clock is None else process.clock.lapses(begin, lapses)
+        told = shown or lapses
         for name, record in script.marks:
-            values[name] = begin + (shown or lapses)[record]
+            values[name] = begin + told[record]
         values["pid"], values["tail"] = process.pid, process.tail
         play = Play(script, begin, lapses, script.records.take(values), shown=shown)
         last = begin + lapses[-1]

@@ -17,7 +17,7 @@ PREFIX = "%(prefix)s"
 _FIELD = re.compile(r"%%|%\((\w+)\)([-+ #0]*[\d.]*[sdrfi])")
 _CONVERSION = re.compile(r"%\((\w+)\)([-+ #0]*[\d.]*[sdrfi])")
 _GAP = re.compile(r"%%|%\((\w+|%\(\w+\)[^)]+)\)s")  # of a compiled record: the name may hold a conversion
-_SELDOM = 3  # uses before a function is made of records: making it takes as long as a hundred uses
+_SELDOM = 3  # uses before a function is made of records: many scripts of a small run are used no more often
 _BARE = re.compile(r"%\((\w+)\)s")
 
 
@@ -68,6 +68,11 @@ def _second(second: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
+@lru_cache(maxsize=4096)
+def _access_date(second: int) -> str:
+    return time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(second))
+
+
 def python_datetime(at: int) -> str:
     """The repr of a naive datetime."""
     parts = time.gmtime(at // 1_000_000)
@@ -97,7 +102,7 @@ DERIVED: dict[str, Callable[[dict], str]] = {
     "scratch": lambda v: v["volume_id"][:8],
     "device": lambda v: f"stack-volumes-{v['backend']}".replace("-", "--") + "-" + f"volume-{v['volume_id']}".replace("-", "--"),
     "until": lambda v: python_timestamp(v["zones_at"] + 3_600_000_000),
-    "access_date": lambda v: time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(v["received_at"] // 1_000_000)),
+    "access_date": lambda v: _access_date(v["received_at"] // 1_000_000),
     "milliseconds": lambda v: str((v["answered_at"] - v["received_at"]) // 1000),
 }
 
