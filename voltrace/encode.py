@@ -10,7 +10,8 @@ from .verdict import Deviation, Outcome, Verdict
 
 
 @lru_cache(maxsize=4096)
-def _second(seconds: int) -> str:
+def write_second(seconds: int) -> str:
+    """A whole second since the epoch as ISO 8601, without zone."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
@@ -19,7 +20,7 @@ def instant(at: int | None) -> str | None:
     if at is None:
         return None
     seconds, micros = divmod(at, 1_000_000)
-    return f"{_second(seconds)}.{micros:06d}Z"
+    return f"{write_second(seconds)}.{micros:06d}Z"
 
 
 def seconds(us: int | None) -> float | None:

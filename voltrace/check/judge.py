@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..lifecycle import FINAL_FLOW_STATES, VARIANTS
 from ..trace import Event, FlowSpan, Reading, Timeline
-from ..verdict import Deviation, Verdict
+from ..verdict import STUCK_AFTER_US, Deviation, Verdict
 from .align import align
-from .outcome import STUCK_AFTER_US, decide, is_open
+from .outcome import decide, is_open
 from .replay import is_covered, open_end, replay_run
 from .rules import RULES, handoffs
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from ..lifecycle import API, FAILURE, FINAL_FLOW_STATES, REVERTED, SCHEDULER, SUCCESS, VOLUME
 from ..trace import Coverage, Failure, FlowSpan, Handoff, Location, Process, Reading, TaskSpan, Timeline
-from ..verdict import Outcome
-
-STUCK_AFTER_US = 600 * 1_000_000
+from ..verdict import STUCK_AFTER_US, Outcome
 
 CREATE_FAILED = frozenset({"create-failed", "create-failed-no-reschedule-type", "create-failed-extracting-reference"})
 _CREATED = frozenset({"volume-created", "create-finished"})

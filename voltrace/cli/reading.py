@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ..collector import without_collector
 from ..errors import UsageError
 from ..trace import Location, Reading, Timeline
-from ..verdict import Verdict
+from ..verdict import STUCK_AFTER_US, Verdict
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
@@ -25,8 +25,8 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
         "--stuck-after",
         metavar="SECONDS",
         type=_seconds,
-        default=600.0,
-        help="how long a service must write on before what it left open counts as stuck (default 600)",
+        default=STUCK_AFTER_US / 1e6,
+        help=f"how long a service must write on before what it left open counts as stuck (default {STUCK_AFTER_US // 1_000_000})",
     )
     parser.add_argument("--workers", metavar="N", type=_workers, default=None, help="how many processes may read at once (the answer does not depend on it)")
     parser.add_argument("--dask", metavar="ADDRESS", help=argparse.SUPPRESS)

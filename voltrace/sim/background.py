@@ -9,6 +9,7 @@ from ..lifecycle import SCHEDULER_TOPIC
 from .capacity import show_report
 from .lines_api import compose_get
 from .lines_living import compose_expiry, compose_report, compose_update
+from .machines import claim, play_on
 from .site import Process, Site
 
 _REST = (0, 1, 1)  # how many rounds a periodic task lets pass after it ran: its jitter makes it late for the next more often than not
@@ -94,9 +95,9 @@ def answer_get(site: Site, worker: Process, project: str, what: str, said: str, 
     """A worker answers a GET of ``what`` with ``size`` bytes, and is free again."""
     path = f"/volume/v3/{site.identities[project][0]}/{what}"
     values = site.anonymous_values(project, {"path": path, "url": site.url(path), "controller": site.controller})
-    processor = None if site.machines is None else (yield from site.machines.claim(worker))
+    processor = yield from claim(site, worker)
     script = site.stage.script(compose_get, said, method, site.serves_first(worker))
     site.count(worker, values, len(what) + 67, size)
-    play = site.play(worker, script, values) if processor is None else (yield from processor.play(site, script, values))
+    play = yield from play_on(processor, site, worker, script, values)
     yield site.env.timeout(play.last - site.env.now + 1)
     site.idle.give(worker)

@@ -26,6 +26,20 @@ def open_machines(env: simpy.Environment, scenario: Scenario) -> Machines | None
     return Machines(env, scenario) if limited else None
 
 
+def claim(site: Site, process: Process) -> Generator[simpy.Event, bool, Processor | None]:
+    """A processor of the process's host, as soon as one is free; None at once where nothing is limited."""
+    return None if site.machines is None else (yield from site.machines.claim(process))
+
+
+def play_on(
+    processor: Processor | None, site: Site, process: Process, script: Script, values: dict, request: Request | None = None, run: Run | None = None
+) -> Generator[simpy.Event, bool, Play]:
+    """Plays a script from now on with the processor that `claim` gave, which is given back when the script ends."""
+    if processor is None:
+        return site.play(process, script, values, request, run)
+    return (yield from processor.play(site, script, values, request, run))
+
+
 class Machines:
     """The processors of each host, and the connections to the database that all services share."""
 

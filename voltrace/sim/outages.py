@@ -45,8 +45,8 @@ def _stop_volumes(site: Site, lasts: int) -> Generator:
     yield site.env.timeout(lasts)
     while any(not request.hung for process in site.volumes for request in process.active):
         yield site.env.timeout(_POLL_US)
-    for n in range(len(site.volumes)):
-        _touch_waiting(site, site.pools_of(n)[0].topic, "volume-down", VOLUME)
+    for topic in site.topics:
+        _touch_waiting(site, topic, "volume-down", VOLUME)
     yield from start_again(site)
 
 

@@ -7,14 +7,13 @@ from functools import partial
 
 from ..encode import instant
 from ..lifecycle import SCHEDULER, VOLUME
-from ..verdict import Outcome
+from ..verdict import STUCK_AFTER_US, Outcome
 from .faults import FAULTS
 from .lines_living import compose_volume_start
 from .lines_volume import FAILURES
 from .site import Request, Site
 
 FOR_GOOD = "volume-killed-for-good"
-STUCK_AFTER_US = 600_000_000
 _DOWN_US = (15_000_000, 45_000_000)  # shorter than the time after which the scheduler takes a silent service for down
 
 
@@ -33,8 +32,8 @@ def kill(site: Site, for_good: bool = False) -> None:
 def stop(site: Site, kind: str) -> None:
     """No volume service takes messages or reports any more."""
     site.stopped, site.gone = True, (kind, site.env.now)
-    for n in range(len(site.volumes)):
-        site.broker.close(site.pools_of(n)[0].topic)
+    for topic in site.topics:
+        site.broker.close(topic)
 
 
 def _restart(site: Site, for_good: bool) -> Generator:
@@ -46,9 +45,9 @@ def _restart(site: Site, for_good: bool) -> Generator:
         for request in process.active:
             (_leave if for_good else _strand)(site, request)
     if for_good:
-        for n, process in enumerate(old):
+        for process, topic in zip(old, site.topics):
             process.active = []
-            site.broker.replace(site.pools_of(n)[0].topic, partial(_forget, site))
+            site.broker.replace(topic, partial(_forget, site))
         return
     yield env.timeout(site.times.randrange(*_DOWN_US))
     yield from start_again(site)
@@ -67,8 +66,8 @@ def start_again(site: Site) -> Generator:
         before.active = []
     yield env.timeout(last - env.now + 1)
     site.stopped, site.gone = False, None
-    for n in range(len(site.volumes)):
-        site.broker.reopen(site.pools_of(n)[0].topic)
+    for topic in site.topics:
+        site.broker.reopen(topic)
 
 
 def _leave(site: Site, request: Request) -> None:

@@ -10,6 +10,7 @@ from .follow import follow
 from .lines_api import ACCEPTED, BREAKDOWNS, REFUSALS, compose_create
 from .lines_image import format_of, shows_image
 from .load import Wish
+from .machines import claim, play_on
 from .play import Play
 from .polling import poll
 from .site import Process, Request, Site
@@ -107,7 +108,7 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
         worker = site.idle.take() or (yield site.idle.wait())
     assert worker is not None
     env, story, wish = site.env, request.story, request.wish
-    processor = None if site.machines is None else (yield from site.machines.claim(worker))
+    processor = yield from claim(site, worker)
     body = wish.body
     ending, error, more = _judge(site, request)
     kind = request.fields["type_name"]
@@ -120,7 +121,7 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
     if ending == ACCEPTED or ending in BREAKDOWNS:
         _make_row(site, request, values, ending)
     site.truth.begin(story)
-    play = site.play(worker, script, values, request, run) if processor is None else (yield from processor.play(site, script, values, request, run))
+    play = yield from play_on(processor, site, worker, script, values, request, run)
     lost, dies = False, wish.fault.edit if wish.fault and wish.fault.edit in (DIES_BEFORE, DIES_AFTER) else ""
     if "zones_at" in values:
         worker.zones_until = worker.true(values["zones_at"]) + 3_600_000_000

@@ -10,6 +10,7 @@ from .capacity import Home, Pool
 from .filters import ASK, PASSES, Question, weigh
 from .lines_scheduler import DOWN, GOES, GONE, LISTED, NO_WEIGHED, Choice, compose_choice, compose_receipt
 from .lines_volume import FAILURES
+from .machines import claim, play_on
 from .script import Script
 from .site import Request, Site
 from .template import fill
@@ -20,12 +21,12 @@ def schedule(site: Site, request: Request, sent: int | None, sender: str) -> Gen
     """One run of the scheduler's flow, begun by the cast that ``sender`` made at ``sent`` (None: it made none)."""
     request.attempt += 1
     number, env, machines = request.attempt, site.env, site.machines
-    processor = None if machines is None else (yield from machines.claim(site.scheduler))
+    processor = yield from claim(site, site.scheduler)
     exceeded = number > site.scenario.max_attempts
     run = site.begin_run(request, SCHEDULER, number)
     values = site.values(request, SCHEDULER, run.ids, _look_back(site, request, exceeded) if number > 1 else {})
     receipt = site.stage.script(compose_receipt, number, exceeded, site.scenario.max_attempts > 1)
-    play = site.play(site.scheduler, receipt, values, request, run) if processor is None else (yield from processor.play(site, receipt, values, request, run))
+    play = yield from play_on(processor, site, site.scheduler, receipt, values, request, run)
     request.story.hand_over(sender, SCHEDULER, number, sent, values["received_at"])
     if exceeded:
         _give_up(site, request, values, fill("%(attempts_exceeded)s", receipt.payloads, values), "retries-exhausted")
@@ -38,9 +39,9 @@ def schedule(site: Site, request: Request, sent: int | None, sender: str) -> Gen
         yield env.timeout(play.last - env.now + 1)
         yield from machines.work(machines.database, listing)
     turn = site.turn.take() or (yield site.turn.wait())
-    processor = None if machines is None else (yield from machines.claim(site.scheduler))
+    processor = yield from claim(site, site.scheduler)
     script, chosen = _choose(site, request, run, values, receipt)
-    play = site.play(site.scheduler, script, values, request, run) if processor is None else (yield from processor.play(site, script, values, request, run))
+    play = yield from play_on(processor, site, site.scheduler, script, values, request, run)
     if chosen:
         _send(site, request, values, chosen)
     else:

@@ -8,6 +8,7 @@ from ..lifecycle import SCHEDULER, SCHEDULER_TOPIC, VOLUME
 from ..verdict import Outcome
 from .lines_image import stored_as
 from .lines_volume import FAILURES, Failure, compose_end, compose_failure, compose_start
+from .machines import claim, play_on
 from .restart import kill
 from .script import Script
 from .site import Request, Site
@@ -24,7 +25,7 @@ def create(site: Site, n: int, request: Request, sent: int) -> Generator:
     """A create that backend ``n``'s service takes from its queue, where the scheduler's cast of ``sent`` put it."""
     env, story, number, pool, fault = site.env, request.story, request.attempt, site.pool(request.tried[-1]), request.wish.fault
     process, machines = site.volumes[n], site.machines
-    processor = None if machines is None else (yield from machines.claim(process))
+    processor = yield from claim(site, process)
     if processor is not None and process.dying:  # it has written nothing yet, nor told the broker that it has the message
         processor.leave()
         site.broker.cast(pool.topic, env.now, request, sent)
@@ -46,7 +47,7 @@ def create(site: Site, n: int, request: Request, sent: int) -> Generator:
     if failure:
         values["raised"], values["error"] = FAILURES[failure].raised, fill(FAILURES[failure].error, {}, values)
     begun = site.stage.script(compose_start, number, pool.backend.driver, failure, source, site.scenario.max_attempts > 1)
-    play = site.play(process, begun, values, request, run) if processor is None else (yield from processor.play(site, begun, values, request, run))
+    play = yield from play_on(processor, site, process, begun, values, request, run)
     story.attempts, story.backend = story.attempts + 1, pool.host
     if again >= 0:
         site.blame(request, VOLUME, values["received_at"])
@@ -78,15 +79,14 @@ def create(site: Site, n: int, request: Request, sent: int) -> Generator:
     if failure:
         yield from _fail(site, n, request, run, values, begun, failure)
         return
-    if machines is not None:
-        processor = yield from machines.claim(process)
-        if process.dying:
-            processor.leave()
-            return
+    processor = yield from claim(site, process)
+    if processor is not None and process.dying:
+        processor.leave()
+        return
     pool.volumes += again < 0
     process.active.remove(request)
     finished = site.stage.script(compose_end, number, pool.backend.driver, begun, source)
-    play = site.play(process, finished, values, request, run) if processor is None else (yield from processor.play(site, finished, values, request, run))
+    play = yield from play_on(processor, site, process, finished, values, request, run)
     story.outcome = Outcome("created", final_status="available")
     if request.again >= 0:  # the acknowledgement is lost, and the broker delivers the cast again
         site.broker.cast(pool.topic, play.last + site.times.randrange(*_DELIVERED_AGAIN_US), request, sent)
@@ -117,7 +117,7 @@ def _failure(request: Request) -> str | None:
 def _fail(site: Site, n: int, request: Request, run: Run, values: dict, begun: Script, failure: str) -> Generator:
     """Something raises: the flow is reverted. While it still is, the request goes back to the scheduler, if it may."""
     process = site.volumes[n]
-    processor = None if site.machines is None else (yield from site.machines.claim(process))
+    processor = yield from claim(site, process)
     if processor is not None and process.dying:
         processor.leave()
         return
@@ -127,10 +127,7 @@ def _fail(site: Site, n: int, request: Request, run: Run, values: dict, begun: S
         values["dropped"] = _dropped(site, values, kind, begun)
     script = site.stage.script(compose_failure, run.number, pool.backend.driver, failure, begun, retried, _source(request))
     process.active.remove(request)
-    if processor is None:
-        site.play(process, script, values, request, run)
-    else:
-        yield from processor.play(site, script, values, request, run)
+    yield from play_on(processor, site, process, script, values, request, run)
     exception = kind.exception.rpartition(".")[2]
     story.fail(process.true(values["failed_at"]), VOLUME, run.name, "CreateVolumeFromSpecTask", run.number, pool.host, exception, values["error"])
     if not retried:

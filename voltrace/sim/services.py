@@ -11,6 +11,7 @@ from functools import partial
 from random import Random
 
 from ..lifecycle import SCHEDULER_TOPIC
+from ..verdict import STUCK_AFTER_US
 from .background import start_background
 from .follow import follow
 from .load import Arrivals, Wish
@@ -21,20 +22,18 @@ from .service_volume import create
 from .site import Site
 from .start_up import after, start_services
 
-# Truth needs logs that go on past stuck-after (600 s) behind the last fault, in every process.
-STUCK_AFTER_US = 600_000_000
-
 
 def open_services(site: Site) -> None:
     """Scheduler and volume services listen to their queues."""
     site.broker.subscribe(SCHEDULER_TOPIC, partial(schedule, site))
-    for n in range(len(site.volumes)):
-        site.broker.subscribe(site.pools_of(n)[0].topic, partial(create, site, n))
+    for n, topic in enumerate(site.topics):
+        site.broker.subscribe(topic, partial(create, site, n))
 
 
 def run_load(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng: Random) -> None:
     """Sends the load through the services and lets them live on for a while."""
     env = site.env
+    # Truth needs logs that go on past stuck-after behind the last fault, in every process.
     silence = STUCK_AFTER_US + 2 * site.scenario.background_s * 1_000_000
     lead = any(ask.trouble and ask.trouble.loses for ask in site.scenario.requests)
     up = start_services(site)

@@ -107,6 +107,7 @@ class Site:
         self.workers = [self._process(API, scenario.api_host) for _ in range(scenario.api_workers)]
         self.scheduler = self._process(SCHEDULER, scenario.scheduler_host)
         self.volumes = self.start_volumes()
+        self.topics = [self.pools_of(n)[0].topic for n in range(len(self.volumes))]
         self.stopped = False
         self.gone: tuple[str, int] | None = None
         self.moments: list[tuple[str, str, int]] = []

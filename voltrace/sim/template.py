@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from operator import itemgetter
 
+from ..encode import write_second
+
 PREFIX = "%(prefix)s"
 _FIELD = re.compile(r"%%|%\((\w+)\)([-+ #0]*[\d.]*[sdrfi])")
-_CONVERSION = re.compile(r"%\((\w+)\)([-+ #0]*[\d.]*[sdrfi])")
 _GAP = re.compile(r"%%|%\((\w+|%\(\w+\)[^)]+)\)s")  # of a compiled record: the name may hold a conversion
 _SELDOM = 3  # uses before a function is made of records: many scripts of a small run are used no more often
 _BARE = re.compile(r"%\((\w+)\)s")
@@ -31,6 +32,8 @@ def bind(wording: str, fields: dict) -> str:
     """A wording with these fields filled in, as a template: a `Field` stays open, a plain value is written out now."""
 
     def fill(match: re.Match[str]) -> str:
+        if not match[1]:
+            return match[0]
         value, conversion = fields[match[1]], match[2]
         if not isinstance(value, Field):
             return ("%" + conversion) % (value,) if "%" not in str(value) else (("%" + conversion) % (value,)).replace("%", "%%")
@@ -41,7 +44,7 @@ def bind(wording: str, fields: dict) -> str:
             raise ValueError(f"{value!r} cannot be written with %{conversion}")
         return f"%({bare[1]}){conversion}"
 
-    return _CONVERSION.sub(fill, wording)
+    return _FIELD.sub(fill, wording)
 
 
 def expand(template: str, payloads: dict[str, str]) -> str:
@@ -60,12 +63,7 @@ def expand(template: str, payloads: dict[str, str]) -> str:
 
 def utc(at: int) -> str:
     """``2026-11-22T13:14:31`` of an instant."""
-    return _second(at // 1_000_000)
-
-
-@lru_cache(maxsize=4096)
-def _second(second: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+    return write_second(at // 1_000_000)
 
 
 @lru_cache(maxsize=4096)
@@ -85,9 +83,9 @@ def python_timestamp(at: int) -> str:
     return f"{utc(at).replace('T', ' ')}.{at % 1_000_000:06d}"
 
 
-def _elapsed(n: int, values: dict) -> str:
-    """How long the script's command ``n`` took, s."""
-    return f"{(values[f'returned_at_{n}'] - values[f'run_at_{n}']) / 1e6:.3f}"
+def _elapsed(number: str, values: dict) -> str:
+    """How long a command of the script took, s. ``number`` ends the names of its marks."""
+    return f"{(values[f'returned_at{number}'] - values[f'run_at{number}']) / 1e6:.3f}"
 
 
 # Fields that follow from others, most of them from instants of the script itself.
@@ -97,8 +95,7 @@ DERIVED: dict[str, Callable[[dict], str]] = {
     "scheduled_before_iso": lambda v: utc(v["scheduled_before"]) + ".000000",
     "scheduled_z": lambda v: utc(v["scheduled_at"]) + "Z",
     "cleared_at": lambda v: python_datetime(v["reschedule_at"]),
-    "elapsed": lambda v: f"{(v['returned_at'] - v['run_at']) / 1e6:.3f}",
-    **{f"elapsed_{n}": partial(_elapsed, n) for n in range(30)},
+    **{f"elapsed{number}": partial(_elapsed, number) for number in ("", *(f"_{n}" for n in range(30)))},
     "scratch": lambda v: v["volume_id"][:8],
     "device": lambda v: f"stack-volumes-{v['backend']}".replace("-", "--") + "-" + f"volume-{v['volume_id']}".replace("-", "--"),
     "until": lambda v: python_timestamp(v["zones_at"] + 3_600_000_000),

@@ -15,8 +15,7 @@ from functools import lru_cache
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
-from ..encode import encode_failure_told, encode_truth, instant
-from .template import utc
+from ..encode import encode_failure_told, encode_truth, instant, write_second
 
 if TYPE_CHECKING:
     from .play import Play
@@ -29,19 +28,6 @@ _get_quoted = attrgetter(*_QUOTED)
 _SIZE = 987_654_321  # a size in GB that stands for whatever the size is
 _EPOCH, _STEP = 10**15, 10**9
 _quote = lru_cache(maxsize=1024)(_ENCODE)
-
-
-class _Seconds(dict):
-    """The beginnings of instants by their second, up to the point."""
-
-    def __missing__(self, second: int) -> str:
-        if len(self) > 4096:
-            self.clear()
-        text = self[second] = utc(second * 1_000_000) + "."
-        return text
-
-
-_SECONDS = _Seconds()
 
 
 def encode(story: Story) -> str:
@@ -64,7 +50,7 @@ class Form:
     def fill(self, story: Story) -> str:
         """The line of a story of this form's shape."""
         ats = _instants(story)
-        values = [_SECONDS[(at := ats[n]) // 1_000_000] + str(at)[-6:] for n in self.instants]
+        values = [f"{write_second((at := ats[n]) // 1_000_000)}.{str(at)[-6:]}" for n in self.instants]
         values += [repr((ats[end] - ats[start]) / 1e6) for end, start in self.lapses]
         for run in story.runs:
             values += run.ids.values()
