@@ -4,6 +4,7 @@ import json
 from itertools import product
 
 import pytest
+from compared import TIMES, without
 
 from voltrace.check.judge import judge_all
 from voltrace.cli.main import main
@@ -28,15 +29,6 @@ def _traced(folder):
     return reading, verdicts, {t.request_id: encode_timeline(t, verdicts[t.request_id]) for t in reading.creates()}
 
 
-def _without(value, names):
-    if isinstance(value, dict):
-        return {k: _without(v, names) for k, v in value.items() if k not in names}
-    return [_without(v, names) for v in value] if isinstance(value, list) else value
-
-
-_TIMES = {"start", "end", "sent", "received", "duration_s", "duration_bounds_s", "wait_s", "wait_bounds_s"}
-
-
 _FORMS = ["short-precise", "short-iso-precise", "short-unix", "short", "short-iso", "short-full", "with-unit", "oslo", "json", "export"]
 _BETWEEN = [r for r in releases() if r not in ("queens", "2026.2")]
 
@@ -48,9 +40,9 @@ def test_loop__every_shared_field__comes_back(tmp_path, release, form):
     truth = _simulate(tmp_path / "s", "--scenario", "mixed", "--requests", "60", "--release", release, "--format", form)
     _, _, traced = _traced(tmp_path / "s")
     assert list(traced) == list(truth) or form in _COARSE and sorted(traced) == sorted(truth)
-    blind = {"where", *(_TIMES if form in _COARSE else ())}
+    blind = {"where", *(TIMES if form in _COARSE else ())}
     for request_id, told in truth.items():
-        assert _without(traced[request_id], {*blind, *_ONLY_HERE}) == _without(told, {*blind, *_ONLY_THERE})
+        assert without(traced[request_id], {*blind, *_ONLY_HERE}) == without(told, {*blind, *_ONLY_THERE})
 
 
 @pytest.mark.parametrize("form", ["short-precise", "short"])
@@ -96,7 +88,7 @@ def test_loop__folder_with_the_merged_file__counts_every_record_once(tmp_path):
     verdicts = judge_all(reading)
     traced = {t.request_id: encode_timeline(t, verdicts[t.request_id]) for t in reading.creates()}
     for request_id, told in truth.items():
-        assert _without(traced[request_id], {"where", *_ONLY_HERE}) == _without(told, {"where", *_ONLY_THERE})
+        assert without(traced[request_id], {"where", *_ONLY_HERE}) == without(told, {"where", *_ONLY_THERE})
     assert [d.slug for d in reading.diagnostics].count("overlapping-sources") == 1
 
 
@@ -105,7 +97,7 @@ def test_loop__coloured_logs__read_the_same(tmp_path):
     assert _simulate(tmp_path / "c", "--scenario", "mixed", "--requests", "30", "--color") == plain
     assert b"\x1b[" in (tmp_path / "c" / "c-api.log").read_bytes()
     a, b = _traced(tmp_path / "p")[2], _traced(tmp_path / "c")[2]
-    assert _without(a, {"where"}) == _without(b, {"where"})
+    assert without(a, {"where"}) == without(b, {"where"})
 
 
 def test_loop__info_level__outcomes_and_causes_stay(tmp_path):

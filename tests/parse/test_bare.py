@@ -1,6 +1,7 @@
 """The journal's cat: messages alone. Order decides what it can, and no instant is made up."""
 
 import pytest
+from compared import TIMES, without
 from given import SAMPLES, lines, of_one_request, read_bytes, record
 
 from voltrace.check.judge import judge_all
@@ -30,13 +31,11 @@ def told(*paths):
     return reading, {t.request_id: encode_timeline(t, verdicts[t.request_id], events=True) for t in reading.creates()}
 
 
-_TIMES = {"start", "end", "at", "at_bounds", "sent", "received", "duration_s", "duration_bounds_s", "wait_s", "wait_bounds_s"}
+_TIMES = TIMES | {"at", "at_bounds"}
 
 
 def without_times(value):
-    if isinstance(value, dict):
-        return {k: without_times(v) for k, v in value.items() if k not in _TIMES | {"where", "events", "diagnostics"}}
-    return [without_times(v) for v in value] if isinstance(value, list) else value
+    return without(value, _TIMES | {"where", "events", "diagnostics"})
 
 
 def instants(value):

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from compared import without
 
 from voltrace.check.judge import judge_all
 from voltrace.cli.main import main
@@ -87,12 +88,6 @@ def test_lines__every_key__those_of_the_capture_in_their_order(release):
             assert simulated(lines[service]) == captured(key, release, file.removesuffix(".log")), (key, service)
 
 
-def _without(value, names):
-    if isinstance(value, dict):
-        return {k: _without(v, names) for k, v in value.items() if k not in names}
-    return [_without(v, names) for v in value] if isinstance(value, list) else value
-
-
 @pytest.mark.parametrize("release", releases())
 def test_truth__every_key__comes_back_and_conforms(tmp_path, release):
     for key in KEYS:
@@ -105,7 +100,7 @@ def test_truth__every_key__comes_back_and_conforms(tmp_path, release):
         assert reading.unrecognised == 0, key
         assert [verdicts[t["request_id"]].verdict for t in traced] == ["conforms"] * 3, key
         for truth, found in zip(truths, traced, strict=True):
-            assert _without(found, {"where", "deviations", "diagnostics"}) == _without(truth, {"faults"}), key
+            assert without(found, {"where", "deviations", "diagnostics"}) == without(truth, {"faults"}), key
             for fault in truth["faults"]:
                 assert (truth["outcome"], truth["cause"]) == (fault["expect"]["outcome"], fault["expect"]["cause"]), key
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from compared import without
 
 from voltrace.check.judge import judge_all
 from voltrace.encode import encode_timeline
@@ -14,6 +15,8 @@ from voltrace.sim.scenario_file import load_scenario
 from voltrace.sim.station import Station
 
 from .clouds import FAKE, cloud, run
+
+_NOT_SHARED = {"where", "diagnostics", "deviations"}
 
 QUIET = {"background_s": 0, "requests": load_scenario("busy").requests[:1]}
 
@@ -147,8 +150,8 @@ def test_loop__under_contention__truth_comes_back_and_conforms(tmp_path, scenari
     traced = {t.request_id: json.loads(json.dumps(encode_timeline(t, verdicts[t.request_id]))) for t in reading.creates()}
     assert list(traced) == [t["request_id"] for t in truth] and reading.unrecognised == 0
     for told in truth:
-        found = _without(traced[told["request_id"]])
-        assert {key: found[key] for key in told if key != "faults"} == _without({key: value for key, value in told.items() if key != "faults"})
+        found = without(traced[told["request_id"]], _NOT_SHARED)
+        assert {key: found[key] for key in told if key != "faults"} == without({key: value for key, value in told.items() if key != "faults"}, _NOT_SHARED)
         announced = sorted({slug for fault in told["faults"] for slug in fault["expect"]["deviations"]})
         assert [d.slug for d in verdicts[told["request_id"]].deviations] == announced
     stamps = [line[:22] for line in lines["merged"]]
@@ -165,9 +168,3 @@ def test_waits__under_contention__stand_in_the_tasks_where_they_arise():
         return [task["duration_s"] for t in truth for task in t["flows"][0]["tasks"] if task["name"] == "QuotaReserveTask"]
 
     assert max(reserve(0)) < 0.1 < max(reserve(1))
-
-
-def _without(value):
-    if isinstance(value, dict):
-        return {k: _without(v) for k, v in value.items() if k not in ("where", "diagnostics", "deviations")}
-    return [_without(v) for v in value] if isinstance(value, list) else value

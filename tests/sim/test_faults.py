@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from compared import TIMES, without
 
 from voltrace.check.judge import judge_all
 from voltrace.encode import encode_timeline
@@ -24,7 +25,6 @@ from .clouds import LVM, simulated
 PAGE = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text()
 
 FORMS = [("2026.2", "short-precise"), ("2026.2", "oslo"), ("queens", "short-precise"), ("queens", "oslo")]
-_TIMES = {"start", "end", "sent", "received", "duration_s", "duration_bounds_s", "wait_s", "wait_bounds_s"}
 # What the log says and nobody did is not in the truth.
 _NOT_TRUE = {"task-unexpected": "flows", "flow-unexpected": "flows", "task-after-failure": "flows", "attempts-exceeded": "failures"}
 # Diagnostics about a file, not about one request.
@@ -35,12 +35,6 @@ _OF_RUNS = {"year-assumed", "truncated-file"}
 def announced(truth, what):
     """The slugs that a request's faults announce, sorted."""
     return sorted({slug for fault in truth["faults"] for slug in fault["expect"][what]})
-
-
-def without(value, names):
-    if isinstance(value, dict):
-        return {k: without(v, names) for k, v in value.items() if k not in names}
-    return [without(v, names) for v in value] if isinstance(value, list) else value
 
 
 def assert_found_as_announced(folder, form="short-precise", shared=True):
@@ -58,7 +52,7 @@ def assert_found_as_announced(folder, form="short-precise", shared=True):
         for fault in truth["faults"]:
             assert (fault["expect"]["outcome"], fault["expect"]["cause"]) == (truth["outcome"], truth["cause"]), kinds
         if shared:
-            blind = {*(_TIMES if form == "oslo" else ()), *(_NOT_TRUE.get(kind, "faults") for kind in kinds), "where", "deviations", "diagnostics", "faults"}
+            blind = {*(TIMES if form == "oslo" else ()), *(_NOT_TRUE.get(kind, "faults") for kind in kinds), "where", "deviations", "diagnostics", "faults"}
             assert without(encode_timeline(timeline, verdict), blind) == without(truth, blind), kinds
     told = {slug for truth in truths.values() for slug in announced(truth, "diagnostics")}
     assert {d.slug for d in reading.diagnostics} - _OF_RUNS == told

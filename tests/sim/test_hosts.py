@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from compared import without
 
 from voltrace.check.judge import judge_all
 from voltrace.encode import encode_timeline
@@ -11,6 +12,8 @@ from voltrace.parse.engine import read
 from voltrace.sim.clocks import Clock
 
 from .clouds import cloud, run
+
+_NOT_SHARED = {"where", "diagnostics", "deviations", "faults"}
 
 ASKS = ({"weight": 6}, {"fault": "driver-fails-once"}, {"fault": "driver-fails"}, {"fault": "size-zero"})
 BACKENDS = [{"name": "lvm-1", "host": "storage-1", "total_gb": 100}, {"name": "lvm-2", "host": "storage-2", "total_gb": 100}]
@@ -30,12 +33,6 @@ def _read_back(folder, lines):
         (folder / name).write_text("\n".join(lines[service]) + "\n")
     reading = read([str(folder)])
     return reading, judge_all(reading)
-
-
-def _without(value):
-    if isinstance(value, dict):
-        return {k: _without(v) for k, v in value.items() if k not in ("where", "diagnostics", "deviations", "faults")}
-    return [_without(v) for v in value] if isinstance(value, list) else value
 
 
 def test_prefix__services_on_hosts__each_line_bears_its_own():
@@ -61,7 +58,7 @@ def test_loop__clocks_that_differ__truth_comes_back_and_conforms(tmp_path, hosts
     traced = {t.request_id: json.loads(json.dumps(encode_timeline(t, verdicts[t.request_id]))) for t in reading.creates()}
     assert list(traced) == [t["request_id"] for t in truth] and reading.unrecognised == 0
     for told in truth:
-        assert {key: value for key, value in _without(traced[told["request_id"]]).items() if key in told} == _without(told)
+        assert {key: value for key, value in without(traced[told["request_id"]], _NOT_SHARED).items() if key in told} == without(told, _NOT_SHARED)
         assert verdicts[told["request_id"]].verdict == "conforms"
     assert {d.slug for d in reading.diagnostics} <= {"clock-offset", "year-assumed"}
 
