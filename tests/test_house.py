@@ -12,10 +12,11 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "voltrace"
 
 # room -> the rooms and spine modules that it may import. The spine is in layers: each may know those above it.
-SPINE = ["errors", "collector", "lifecycle", "trace", "verdict", "profile", "formats", "messages", "query", "encode"]
+SPINE = ["errors", "collector", "kernel", "lifecycle", "trace", "verdict", "profile", "formats", "messages", "query", "encode"]
 MAY_KNOW = {
     "errors": [],
     "collector": [],
+    "kernel": [],
     "lifecycle": [],
     "trace": ["lifecycle"],
     "verdict": ["trace"],

@@ -32,7 +32,7 @@ What happened to a Cinder volume-create request, from the logs that are on disk.
 
 {rows}
 
-`voltrace COMMAND --help` explains each with an example. `voltrace --version` prints the version."""
+`voltrace COMMAND --help` explains each with an example. `voltrace --version` prints the version, and whether the compiled kernels are in use."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -48,7 +48,9 @@ def main(argv: list[str] | None = None) -> int:
         print(_help())
         return 0 if argv else 2
     if argv[0] in ("-V", "--version"):
-        print(f"voltrace {__version__}")
+        from ..kernel import in_use
+
+        print(f"voltrace {__version__} ({in_use()})")
         return 0
     if argv[0] not in COMMANDS:
         print(f"voltrace: no command '{argv[0]}'; there are {', '.join(COMMANDS)}", file=sys.stderr)
