@@ -278,28 +278,50 @@ class Reading:
 class EventTable:
     """Events in bulk: one column a field, one row an event, in the order of reading.
 
-    ``request``, ``kind``, ``process`` and ``source`` are indices into tables that the reader of the logs keeps.
-    ``at`` is microseconds since the epoch, `NO_TIME` where a line has no stamp.
+    ``request``, ``kind`` and ``origin`` are indices into tables that the reader of the logs keeps. ``at`` is microseconds since the
+    epoch, `NO_TIME` where a line has no stamp. ``uuid`` has 36 bytes a row as logged, NULs where there is none. ``fact`` is an index into
+    ``facts``, -1 where a row has none; an entry of ``facts`` is a dictionary, or raw values that the reader of the logs can decode.
     """
 
     NO_TIME = -(1 << 62)
-    __slots__ = ("request", "kind", "process", "source", "line", "at", "uuid", "facts")
+    UUID = 36
+    NO_UUID = b"\0" * UUID
+    __slots__ = ("request", "kind", "origin", "line", "at", "uuid", "fact", "facts")
 
     def __init__(self) -> None:
-        self.request, self.kind, self.process, self.source = array("l"), array("l"), array("l"), array("l")
+        self.request, self.kind, self.origin, self.fact = array("i"), array("i"), array("i"), array("i")
         self.line, self.at = array("q"), array("q")
-        self.uuid: list[str | None] = []
-        self.facts: list[dict | None] = []
+        self.uuid = array("B")
+        self.facts: list[dict | tuple | None] = []
 
     def __len__(self) -> int:
         return len(self.request)
 
-    def append(self, request: int, kind: int, process: int, source: int, line: int, at: int, uuid: str | None, facts: dict | None) -> None:
+    def append(self, request: int, kind: int, origin: int, line: int, at: int, uuid: bytes = NO_UUID, facts: dict | tuple | None = None) -> None:
+        """A row; ``uuid`` must have 36 bytes."""
         self.request.append(request)
         self.kind.append(kind)
-        self.process.append(process)
-        self.source.append(source)
+        self.origin.append(origin)
         self.line.append(line)
         self.at.append(at)
-        self.uuid.append(uuid)
-        self.facts.append(facts)
+        self.uuid.frombytes(uuid)
+        if facts is None:
+            self.fact.append(-1)
+        else:
+            self.fact.append(len(self.facts))
+            self.facts.append(facts)
+
+    def uuid_of(self, row: int) -> str | None:
+        """The uuid of a row as text."""
+        text = self.uuid[row * self.UUID : (row + 1) * self.UUID].tobytes()
+        return None if text == self.NO_UUID else text.decode("ascii", "replace")
+
+    def set_facts(self, row: int, facts: dict | None) -> None:
+        """Gives a row other facts, or none."""
+        if facts is None:
+            self.fact[row] = -1
+        elif self.fact[row] >= 0:
+            self.facts[self.fact[row]] = facts
+        else:
+            self.fact[row] = len(self.facts)
+            self.facts.append(facts)

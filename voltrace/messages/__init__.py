@@ -95,7 +95,7 @@ class ResultFact:
     task: str
     state: str
     fact: str
-    pattern: re.Pattern[str]
+    pattern: re.Pattern[bytes]
 
 
 def _read(name: str) -> Iterator[dict[str, str]]:
@@ -179,14 +179,28 @@ class Catalogue:
         """The services in which this logger writes, as far as the rows tell."""
         return frozenset(self._loggers.get(logger, ()))
 
+    def find_results(self, task: str, state: str, text: bytes, start: int = 0, end: int | None = None) -> tuple[bytes | None, ...]:
+        """The values of the facts in a task's result, as they stand in this piece of text; None for those that are not there."""
+        end = len(text) if end is None else end
+        found = (item.pattern.search(text, start, end) for item in self._results.get((task, state), ()))
+        return tuple(match and match[1] for match in found)
+
+    def decode_result(self, task: str, state: str, values: tuple[bytes | None, ...]) -> dict:
+        """The facts that these values are, as text or whole numbers."""
+        facts = {}
+        for item, value in zip(self._results.get((task, state), ()), values):
+            if value is not None:
+                text = value.decode("utf-8", "replace")
+                facts[item.fact] = int(text) if item.fact in _WHOLE_NUMBERS and _NUMBER.fullmatch(text) else text
+        return facts
+
+    def results(self, task: str, state: str) -> list[ResultFact]:
+        """The facts that the transition of this task into this state carries in its result."""
+        return self._results.get((task, state), [])
+
     def result_facts(self, task: str, state: str, result: str) -> dict:
         """The facts in a task's result, as the transition into ``state`` shows it."""
-        facts = {}
-        for item in self._results.get((task, state), ()):
-            found = item.pattern.search(result)
-            if found and found[1] is not None:
-                facts[item.fact] = int(found[1]) if item.fact in _WHOLE_NUMBERS and _NUMBER.fullmatch(found[1]) else found[1]
-        return facts
+        return self.decode_result(task, state, self.find_results(task, state, result.encode("utf-8", "surrogateescape")))
 
     def carries_result(self, task: str, state: str) -> bool:
         """Whether a transition of this task into this state carries facts in its result."""
@@ -197,7 +211,7 @@ class Catalogue:
 def catalogue() -> Catalogue:
     """The catalogue that comes with voltrace."""
     rows = [_row(cells) for cells in _read("rows.tsv")]
-    results = [ResultFact(c["task"], c["state"], c["fact"], re.compile(unescape(c["pattern"]))) for c in _read("results.tsv")]
+    results = [ResultFact(c["task"], c["state"], c["fact"], re.compile(unescape(c["pattern"]).encode())) for c in _read("results.tsv")]
     return Catalogue(rows, results)
 
 

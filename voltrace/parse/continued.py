@@ -47,19 +47,20 @@ class Continued(Headers):
         record = self._open.pop(process)
         scan = self.scan
         kind = scan.kinds[scan.events.kind[record.event]]
-        facts = scan.events.facts[record.event] or {}
+        facts = scan.facts_of(record.event) or {}
         if kind.new == "FAILURE":
             facts.update(read_exception(record.text))
         elif kind.is_step and kind.task:
             text = b" ".join(record.text)
             at = text.find(RESULT)
             if at >= 0:
-                facts.update(self._result_facts(kind.task, kind.new or "", text, at) or {})
+                found = self._find_results(kind.task, kind.new or "", text, at)
+                facts.update(scan.catalogue.decode_result(kind.task, kind.new or "", found or ()))
         elif kind.row == "unmatched":
             facts["text"] = b" ".join(record.text)
         elif "exception" not in facts:
             facts.update(read_exception(record.text))
-        scan.events.facts[record.event] = facts or None
+        scan.events.set_facts(record.event, facts or None)
 
     # -- lines inside others -----------------------------------------------------------------------------------------
 
@@ -84,8 +85,9 @@ class Continued(Headers):
         inside = self._interrupted.pop(process)
         events, nothing = self.scan.events, self.scan.kind(Kind(FORGED))
         for i in range(inside.first_event, len(events)):
-            if events.process[i] == process:
-                events.kind[i], events.request[i], events.facts[i] = nothing, NO_REQUEST, None
+            if self.scan.origins[events.origin[i]][0] == process:
+                events.kind[i], events.request[i] = nothing, NO_REQUEST
+                events.set_facts(i, None)
         for number in inside.lines:
             message = "this line stands inside another record, as if a user had written it: it was not counted as one"
             self.scan.note("forged-line-suspected", message, Location(self.name, number), inside.record.header.request)
@@ -93,10 +95,12 @@ class Continued(Headers):
         self._open[process] = inside.record
         self._close(process)
 
-    def _result_facts(self, task: str, state: str, line: bytes, start: int) -> dict | None:
+    def _find_results(self, task: str, state: str, line: bytes, start: int) -> tuple[bytes | None, ...] | None:
+        """The values in the result that begins here; None if none does."""
         if not line.startswith(RESULT, start):
             return None
-        body, _ = split_suffix(line[start + len(RESULT) :], self._layout) if self._layout == "oslo" else (line[start + len(RESULT) :], None)
-        cut = body.rfind(b"' {{")
-        result = body[:cut] if cut >= 0 else body.rstrip(b"'")
-        return self.scan.catalogue.result_facts(task, state, result.decode("utf-8", "replace")) or None
+        start += len(RESULT)
+        if self._layout == "oslo":
+            line, _ = split_suffix(line, "oslo")
+        end = line.rfind(b"' {{", start)
+        return self.scan.catalogue.find_results(task, state, line, start, end if end >= 0 else len(line.rstrip(b"'")))

@@ -10,7 +10,7 @@ from itertools import chain, islice
 
 from ..errors import SourceError
 from ..lifecycle import SERVICES, VOLUME_CREATE
-from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, Reading, Timeline
+from ..trace import Coverage, Diagnostic, EventTable, Location, Reading, Timeline
 from .bare import BareScanner
 from .clock import StampReader, assumed_year, year_evidence
 from .framing import Framing, detect, split_suffix
@@ -128,6 +128,7 @@ def assemble(scan: Scan, layouts: list[str]) -> Reading:
     by_request: dict[int, list[int]] = defaultdict(list)
     for row, request in enumerate(scan.events.request):
         by_request[request].append(row)
+    seen, kept = scan.seen.by_request(), scan.kept.by_request() if scan.kept is not None else {}
     _cover(scan, by_request.pop(NO_REQUEST, []), reading.coverage)
     names = [p.name for p in scan.processes]
     accesses = _join_accesses(scan, by_request)
@@ -138,7 +139,16 @@ def assemble(scan: Scan, layouts: list[str]) -> Reading:
             by_id[diagnostic.request_id].append(diagnostic)
     for request, request_id in enumerate(scan.requests):
         timeline, copies = _build(
-            scan, layouts, request, request_id, by_request.get(request, []), names, accesses.get(request), scan.seen.get(request, {}), by_id[request_id]
+            scan,
+            layouts,
+            request,
+            request_id,
+            by_request.get(request, []),
+            names,
+            accesses.get(request),
+            seen.get(request, {}),
+            kept.get(request),
+            by_id[request_id],
         )
         _serve_backends(timeline, reading.coverage)
         overlapping = overlapping or copies
@@ -172,10 +182,11 @@ def _cover(scan: Scan, rows: list[int], coverage: dict[str, Coverage]) -> None:
             service.last = process.last if service.last is None else max(service.last, process.last)
     for row in rows:
         kind = scan.kinds[scan.events.kind[row]]
-        process = scan.processes[scan.events.process[row]]
+        writer, source = scan.origins[scan.events.origin[row]]
+        process = scan.processes[writer]
         if process.service in coverage:
-            where = Location(scan.sources[scan.events.source[row]], scan.events.line[row])
-            _learn_restart(coverage[process.service], kind.row, _instant(scan.events.at[row]), process.host, where, scan.events.facts[row] or {})
+            where = Location(scan.sources[source], scan.events.line[row])
+            _learn_restart(coverage[process.service], kind.row, _instant(scan.events.at[row]), process.host, where, scan.facts_of(row) or {})
 
 
 def _learn_restart(service: Coverage, row: str, at: int | None, host: str | None, where: Location | None, facts: dict) -> None:
@@ -198,7 +209,7 @@ def _serve_backends(timeline: Timeline, coverage: dict[str, Coverage]) -> None:
                 _learn_restart(coverage[event.service], event.kind.row, event.at, process.host if process else None, event.where, event.facts)
 
 
-def _build(scan: Scan, layouts, request: int, request_id: str, rows: list[int], names, access, seen: dict[tuple[int, int], Seen], noted: list[Diagnostic]):
+def _build(scan: Scan, layouts, request: int, request_id: str, rows: list[int], names, access, own_seen: dict[int, Seen], lines, noted: list[Diagnostic]):
     info = scan.info[request]
     builder = TimelineBuilder(request_id, scan.sources, names)
     raws = [_raw(scan, row) for row in rows]
@@ -222,6 +233,7 @@ def _build(scan: Scan, layouts, request: int, request_id: str, rows: list[int], 
                 continue
         builder.add(raw, elided)
     builder.diagnostics += noted
+    seen = {scan.origins[origin]: span for origin, span in own_seen.items()}
     step = find_step(scan.steps, seen, ordered)
     stepped = step is not None
     if step:
@@ -240,9 +252,9 @@ def _build(scan: Scan, layouts, request: int, request_id: str, rows: list[int], 
         end=end,
         stepped=stepped,
         seen=spans,
-        lines=Lines(*scan.kept[request]) if scan.kept is not None and request in scan.kept else None,
+        lines=lines,
     )
-    copies = tuple(sorted({scan.sources[scan.events.source[row]] for row in rows}))[:4] if copied else None
+    copies = tuple(sorted({scan.sources[scan.origins[scan.events.origin[row]][1]] for row in rows}))[:4] if copied else None
     return timeline, copies
 
 
@@ -269,14 +281,14 @@ def _instant(at: int) -> int | None:
 
 def _raw(scan: Scan, row: int) -> Raw:
     events = scan.events
-    at, source, process = events.at[row], events.source[row], events.process[row]
+    at, (process, source) = events.at[row], scan.origins[events.origin[row]]
     return Raw(
         _instant(at),
         scan.resolution[source],
         scan.processes[process].service,
         scan.kinds[events.kind[row]],
-        events.uuid[row],
-        events.facts[row] or {},
+        events.uuid_of(row),
+        scan.facts_of(row) or {},
         source,
         events.line[row],
         process,
@@ -304,7 +316,7 @@ def _join_accesses(scan: Scan, by_request: dict[int, list[int]]) -> dict[int, Ac
 def _answer_facts(scan: Scan, rows: Iterable[int]) -> dict:
     found: dict = {}
     for row in rows:
-        facts = scan.events.facts[row]
+        facts = scan.facts_of(row)
         if facts:
             for name in ("method", "url", "status"):
                 if name in facts:

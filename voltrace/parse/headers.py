@@ -11,6 +11,7 @@ from .tables import NO_REQUEST, Header, Scan, Seen, Sender
 
 NO_TIME = EventTable.NO_TIME
 MANY_HEADERS = 200_000
+_MOST_PENDING = 16
 
 
 class Headers:
@@ -22,27 +23,26 @@ class Headers:
         self._source = scan.add_source(name, resolution_us)
         self._service = service_of(name.rsplit("/", 1)[-1])
         self._headers: dict[object, Header] = {}
-        self._pending: dict[int, list[int]] = {}
+        self._pending: dict[int, dict[int, None]] = {}  # of each worker of the API: the requests for which it wrote, the latest last
 
     def _settle_headers(self) -> None:
-        seen = self.scan.seen
+        found: dict[tuple[int, int], Seen] = {}
         for header in self._headers.values():
-            if header.first is None or not header.count:
+            if header.first is None or header.last is None or header.begun is None or header.ended is None:
                 continue
             process = self.scan.processes[header.process]
             if header.first != NO_TIME:
                 widen(process, header.first, header.last)
             if header.debug:
                 self.scan.debug[header.process] = True
-            if header.request != NO_REQUEST and header.begun and header.ended and header.last is not None:
-                of_request = seen.setdefault(header.request, {})
-                key = (header.process, self._source)
-                span = of_request.get(key)
-                if span is None or span.first == NO_TIME:  # what has no stamp tells no instant
-                    of_request[key] = Seen(header.first, header.last, header.begun, header.ended)
-                elif header.first != NO_TIME:
-                    span.first, span.last = min(span.first, header.first), max(span.last, header.last)
-                    span.begun, span.ended = min(span.begun, header.begun), max(span.ended, header.ended)
+            if header.request != NO_REQUEST:
+                seen = Seen(header.first, header.last, header.begun, header.ended)
+                if (header.request, header.origin) in found:
+                    found[header.request, header.origin].join(seen)
+                else:
+                    found[header.request, header.origin] = seen
+        for (request, origin), seen in found.items():
+            self.scan.seen.append(request, origin, seen)
         self._headers.clear()
 
     def _new_header(self, sender: Sender, head: re.Match[bytes]) -> Header:
@@ -56,7 +56,7 @@ class Headers:
         if context.request_id:
             request = scan.request(context.request_id)
             self._learn_context(request, context, scan.processes[process].service or logger)
-        return Header(request, process, level, logger, scan.catalogue.candidates(level, logger))
+        return Header(request, process, scan.origin(process, self._source), level, logger, scan.catalogue.candidates(level, logger))
 
     def _process(self, sender: Sender, logger: str | None) -> int:
         host, unit, pid = sender
@@ -76,21 +76,22 @@ class Headers:
         if (from_api or not info.from_api) and (context.project or context.user):
             info.project, info.user, info.from_api = context.project or info.project, context.user or info.user, from_api
 
-    def _pend(self, header: Header, line: bytes) -> None:
-        """Remember that this worker is at work on this request, for the web server's line that names no request."""
-        if self.scan.processes[header.process].service not in ("api", ""):
+    def _find_workers(self, header: Header, line: bytes) -> None:
+        """Learn by which numbers the web server calls the worker that wrote this: it names no request."""
+        process = self.scan.processes[header.process]
+        if process.service not in ("api", ""):
             return
-        pids = {self.scan.processes[header.process].pid}
-        if header.debug and self._layout == "devstack":
-            suffix = split_suffix(line, "devstack")[1]
-            if suffix and suffix.pid:
-                pids.add(suffix.pid)
-        for pid in pids:
-            if pid is not None:
-                waiting = self._pending.setdefault(pid, [])
-                if header.request not in waiting:
-                    waiting.append(header.request)
-                    del waiting[:-16]
+        suffix = split_suffix(line, "devstack")[1] if header.debug and self._layout == "devstack" else None
+        header.pids = tuple({pid: None for pid in (process.pid, suffix.pid if suffix else None) if pid is not None})
+
+    def _pend(self, header: Header) -> None:
+        """Remember that these workers were last at work on this request."""
+        for pid in header.pids:
+            waiting = self._pending.setdefault(pid, {})
+            waiting.pop(header.request, None)
+            waiting[header.request] = None
+            if len(waiting) > _MOST_PENDING:
+                del waiting[next(iter(waiting))]
 
 
 def widen(process: Process, first: int | None, last: int | None) -> None:

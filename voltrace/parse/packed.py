@@ -12,7 +12,7 @@ from .headers import MANY_HEADERS, NO_TIME
 from .records import Records
 from .scan import clean
 from .sources import Block
-from .tables import NO_REQUEST, Header, Scan
+from .tables import Header, Scan
 from .unpack_export import ExportUnpacker
 from .unpack_json import JsonUnpacker
 
@@ -86,9 +86,10 @@ class EntryScanner(Records):
             else:
                 cut = head.end() - 2
                 key = (entry.sender, entry.at is None, first[: head.end(3)])
-                header = self._headers.get(key) or self._headers.setdefault(key, self._new_header(entry.sender, head))
-                if header.request != NO_REQUEST:
-                    self._pend(header, lines[-1])
+                header = self._headers.get(key)
+                if header is None:
+                    header = self._headers[key] = self._new_header(entry.sender, head)
+                    self._find_workers(header, lines[-1])
         if header is not None:
             process = header.process
             if header.debug:  # its end is the suffix, which stands in its last line

@@ -5,8 +5,6 @@ Transitions are cut at fixed marks; other messages are matched against the rows 
 
 from __future__ import annotations
 
-from array import array
-
 from ..trace import Kind, Location
 from .clock import GAP_US, STEP_US
 from .continued import DEBUG_END, RESULT, Continued
@@ -25,6 +23,7 @@ class Records(Continued):
     def __init__(self, scan: Scan, name: str, layout: str, resolution_us: int) -> None:
         super().__init__(scan, name, layout, resolution_us)
         self._transitions: dict[tuple, tuple[int, str | None, bool]] = {}
+        self._pended: Header | None = None
         self._latest: dict[int, int] = {}
 
     def _record(self, header: Header, line: bytes, start: int, at: int, number: int, offset: int, length: int) -> None:
@@ -52,10 +51,14 @@ class Records(Continued):
         self._last = header
         self._unfinished = False
         request = header.request
-        if request == NO_REQUEST and header.debug:
-            return
-        if request != NO_REQUEST and self.scan.kept is not None:
-            self._keep(request, number, offset, length)
+        if request == NO_REQUEST:
+            if header.debug:
+                return
+        else:
+            if header.pids and header is not self._pended:
+                self._pend(header)
+            if self.scan.kept is not None:
+                self.scan.kept.append(request, self._source, number, offset, length)
         if line.startswith((b"Task '", b"Flow '"), start) and self._transition(header, line, start, at, number):
             return
         self._message(header, line[start:], at, number)
@@ -79,10 +82,10 @@ class Records(Continued):
             self._unfinished = header.debug and self._layout != "oslo" and not line.endswith(DEBUG_END)
             self._unmatched(header, line[start:], at, number)
             return True
-        facts: dict | None = None
-        uuid = line[quote + 3 : quote + 39].decode("ascii", "replace")
-        scan = self.scan
-        index = len(scan.events)
+        facts: tuple | None = None
+        uuid = line[quote + 3 : quote + 39]
+        events = self.scan.events
+        index = len(events)
         if header.debug:
             self._unfinished = not line.endswith(DEBUG_END) if self._layout != "oslo" else False
             if wants or self._unfinished:
@@ -91,12 +94,12 @@ class Records(Continued):
                 if self._unfinished:
                     self._open[header.process] = Open(index, header, [line[start:]])
                 elif wants and task:
-                    facts = self._result_facts(task, key[3].decode(), line, stop + 1)
+                    facts = self._find_results(task, key[3].decode(), line, stop + 1)
         elif wants and task and line.startswith(RESULT, stop + 1):
-            facts = self._result_facts(task, key[3].decode(), line, stop + 1)
+            facts = self._find_results(task, key[3].decode(), line, stop + 1)
         elif key[3] == b"FAILURE":
             self._open[header.process] = Open(index, header, [line[stop + 1 :]])
-        scan.events.append(header.request, kind, header.process, self._source, number, at, uuid, facts)
+        events.append(header.request, kind, header.origin, number, at, uuid, facts)
         return True
 
     def _learn_transition(self, key: tuple) -> tuple[int, str | None, bool]:
@@ -123,13 +126,10 @@ class Records(Continued):
             values = row.match(message)
             if values is not None:
                 if row.facts or row.traceback:
-                    facts = row.read_facts(values)
-                    index = len(self.scan.events)
+                    events = self.scan.events
                     if row.traceback or self._unfinished:
-                        self._open[header.process] = Open(index, header, [body])
-                    self.scan.events.append(
-                        header.request, self.scan.kind(Kind(row.key, level=header.level)), header.process, self._source, number, at, None, facts
-                    )
+                        self._open[header.process] = Open(len(events), header, [body])
+                    events.append(header.request, self.scan.kind(Kind(row.key, level=header.level)), header.origin, number, at, facts=values)
                 return
         self._unmatched(header, body, at, number)
 
@@ -144,12 +144,10 @@ class Records(Continued):
         self.scan.events.append(
             header.request,
             self.scan.kind(Kind("unmatched", level=header.level)),
-            header.process,
-            self._source,
+            header.origin,
             number,
             at,
-            None,
-            {"text": body, "logger": header.logger},
+            facts={"text": body, "logger": header.logger},
         )
         if self._unfinished or not header.debug:
             self._open[header.process] = Open(index, header, [body])
@@ -162,7 +160,7 @@ class Records(Continued):
         access = ACCESS.match(body)
         if access:
             pid = int(access[1])
-            pending = tuple(self._pending.pop(pid, ()))
+            pending, self._pended = tuple(self._pending.pop(pid, ())), None
             self.scan.accesses.append(
                 Access(
                     at, process, pid, access[3].decode("ascii", "replace"), access[4].decode("utf-8", "replace"), int(access[6]), self._source, number, pending
@@ -180,12 +178,3 @@ class Records(Continued):
         if len(steps) < _MOST_STEPS:
             steps.append((number, f"the clock went back by {(latest - at) / 1e6:.6g} s"))
             self.scan.note("clock-step", steps[-1][1], Location(self.name, number))
-
-    def _keep(self, request: int, number: int, offset: int, length: int) -> None:
-        kept = self.scan.kept
-        assert kept is not None
-        columns = kept.get(request)
-        if columns is None:
-            columns = kept[request] = (array("l"), array("q"), array("q"), array("q"))
-        for column, value in zip(columns, (self._source, number, offset, length)):
-            column.append(value)

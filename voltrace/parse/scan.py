@@ -16,7 +16,7 @@ from .framing import JOURNAL_NOTE, Framing, cut_bars
 from .headers import MANY_HEADERS
 from .records import Records
 from .sources import Block
-from .tables import NO_REQUEST, Header, Scan, Sender
+from .tables import Header, Scan, Sender
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -101,9 +101,10 @@ class SourceScanner(Records):
             self._width = prefix.end("stamp")
         # Known by what the fast way would cut out, also where it will not come by: what headers count is settled from the table.
         key = line[prefix.end("stamp") : head.end(3)]
-        header = self._headers.get(key) or self._headers.setdefault(key, self._new_header(_sender(prefix), head))
-        if header.request != NO_REQUEST:
-            self._pend(header, line)
+        header = self._headers.get(key)
+        if header is None:
+            header = self._headers[key] = self._new_header(_sender(prefix), head)
+            self._find_workers(header, line)
         return header, head.end() - 2, at
 
     def _unframed(self, line: bytes, number: int) -> None:

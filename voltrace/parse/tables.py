@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..messages import Catalogue, Row, catalogue
-from ..trace import Diagnostic, EventTable, Kind, Location, Process
+from ..trace import Diagnostic, EventTable, Kind, Lines, Location, Process
 
 NO_REQUEST = -1
 _MOST_DIAGNOSTICS = 200
@@ -25,13 +25,17 @@ class Sender(NamedTuple):
 
 
 class Header:
-    """What stands between a line's stamp and its message, taken apart once; and the first and last instants of its lines."""
+    """What stands between a line's stamp and its message, taken apart once; and the first and last instants of its lines.
 
-    __slots__ = ("request", "process", "level", "logger", "rows", "debug", "first", "last", "count", "begun", "ended")
+    ``pids`` are those of the API's workers that write it: the web server's line names one of them, and no request.
+    """
 
-    def __init__(self, request: int, process: int, level: str, logger: str, rows: tuple[Row, ...]) -> None:
-        self.request, self.process, self.level, self.logger, self.rows = request, process, level, logger, rows
+    __slots__ = ("request", "process", "origin", "level", "logger", "rows", "debug", "pids", "first", "last", "count", "begun", "ended")
+
+    def __init__(self, request: int, process: int, origin: int, level: str, logger: str, rows: tuple[Row, ...]) -> None:
+        self.request, self.process, self.origin, self.level, self.logger, self.rows = request, process, origin, level, logger, rows
         self.debug = level == "DEBUG"
+        self.pids: tuple[int, ...] = ()
         self.first: int | None = None
         self.last: int | None = None
         self.count = 0
@@ -47,6 +51,67 @@ class Seen:
     last: int
     begun: tuple[int, int]
     ended: tuple[int, int]
+
+    def join(self, other: Seen) -> None:
+        """Take in what else was seen."""
+        if self.first == EventTable.NO_TIME:  # what has no stamp tells no instant
+            self.first, self.last, self.begun, self.ended = other.first, other.last, other.begun, other.ended
+        elif other.first != EventTable.NO_TIME:
+            self.first, self.last = min(self.first, other.first), max(self.last, other.last)
+            self.begun, self.ended = min(self.begun, other.begun), max(self.ended, other.ended)
+
+
+class SeenTable:
+    """`Seen` in bulk, one row for each request and origin that were seen together; several rows may be of the same two."""
+
+    COLUMNS = ("request", "origin", "first", "last", "begun_line", "begun_at", "ended_line", "ended_at")
+    __slots__ = COLUMNS
+
+    def __init__(self) -> None:
+        self.request, self.origin = array("i"), array("i")
+        self.first, self.last, self.begun_line, self.begun_at, self.ended_line, self.ended_at = (array("q") for _ in range(6))
+
+    def append(self, request: int, origin: int, seen: Seen) -> None:
+        values = (request, origin, seen.first, seen.last, *seen.begun, *seen.ended)
+        for column, value in zip(self.COLUMNS, values):
+            getattr(self, column).append(value)
+
+    def by_request(self) -> dict[int, dict[int, Seen]]:
+        """What was seen of each request, by origin."""
+        found: dict[int, dict[int, Seen]] = {}
+        rows = zip(*(getattr(self, column) for column in self.COLUMNS))
+        for request, origin, first, last, begun_line, begun_at, ended_line, ended_at in rows:
+            own, seen = found.setdefault(request, {}), Seen(first, last, (begun_line, begun_at), (ended_line, ended_at))
+            if origin in own:
+                own[origin].join(seen)
+            else:
+                own[origin] = seen
+        return found
+
+
+class LineTable:
+    """Where the lines of requests lie, one row a line, in the order of reading."""
+
+    __slots__ = ("request", "source", "line", "offset", "length")
+
+    def __init__(self) -> None:
+        self.request, self.source = array("i"), array("i")
+        self.line, self.offset, self.length = array("q"), array("q"), array("q")
+
+    def append(self, request: int, source: int, line: int, offset: int, length: int) -> None:
+        self.request.append(request)
+        self.source.append(source)
+        self.line.append(line)
+        self.offset.append(offset)
+        self.length.append(length)
+
+    def by_request(self) -> dict[int, Lines]:
+        """The lines of each request."""
+        rows: dict[int, list[int]] = {}
+        for row, request in enumerate(self.request):
+            rows.setdefault(request, []).append(row)
+        columns = (self.source, self.line, self.offset, self.length)
+        return {request: Lines(*(array(c.typecode, [c[row] for row in own]) for c in columns)) for request, own in rows.items()}
 
 
 @dataclass(slots=True)
@@ -110,14 +175,16 @@ class Scan:
         self.debug: list[bool] = []
         self.sources: list[str] = []
         self.resolution: list[int] = []
-        self.seen: dict[int, dict[tuple[int, int], Seen]] = {}
+        self.origins: list[tuple[int, int]] = []  # (process, source): which process's lines in which source
+        self._origin_index: dict[tuple[int, int], int] = {}
+        self.seen = SeenTable()
         self.accesses: list[Access] = []
         self.unmatched: Counter[int] = Counter()
         self.diagnostics: list[Diagnostic] = []
         self.steps: dict[tuple[int, int], list[tuple[int, str]]] = {}  # of each process in each source: where its clock went back, and by how much
         self.lines = 0
         self.noise = 0
-        self.kept: dict[int, tuple[array, array, array, array]] | None = {} if keep_lines else None
+        self.kept = LineTable() if keep_lines else None
 
     def kind(self, kind: Kind) -> int:
         index = self._kind_index.get(kind)
@@ -148,6 +215,27 @@ class Scan:
             self.votes.append(Counter())
             self.debug.append(False)
         return index
+
+    def origin(self, process: int, source: int) -> int:
+        key = (process, source)
+        index = self._origin_index.get(key)
+        if index is None:
+            index = self._origin_index[key] = len(self.origins)
+            self.origins.append(key)
+        return index
+
+    def facts_of(self, row: int) -> dict | None:
+        """The facts of an event, decoded."""
+        events = self.events
+        if events.fact[row] < 0:
+            return None
+        facts = events.facts[events.fact[row]]
+        if not isinstance(facts, tuple):
+            return facts
+        kind = self.kinds[events.kind[row]]
+        if kind.is_step:
+            return self.catalogue.decode_result(kind.task or "", kind.new or "", facts) or None
+        return self.catalogue[kind.row].read_facts(facts)
 
     def note(self, slug: str, message: str, where: Location | None, request: int = NO_REQUEST) -> None:
         if len(self.diagnostics) < _MOST_DIAGNOSTICS:
