@@ -42,10 +42,10 @@ class BareScanner(SourceScanner):
         service = services[0] if len(services) == 1 else self._guess(services, line, head)
         process = self.scan.process(service, None, None, None)
         key = line[: head.end(3)] if len(services) == 1 else (line[: head.end(3)], process)
+        self._make_room()
         header = self._headers.get(key)
         if header is None:
             header = self._headers[key] = self._header_of(process, head)
-            self._find_workers(header, line)
         return header
 
     def _services(self, logger: str) -> tuple[str, ...]:

@@ -31,6 +31,19 @@ class Continued(Headers):
             self._close(process)
         self._settle_headers()
 
+    def _keep_open(self, record: Open) -> None:
+        self._open[record.header.process] = record
+        self._busy[record.header.process] = True
+
+    def _go_on(self, process: int, number: int) -> None:
+        """A record comes of a process of which one is open, or was interrupted."""
+        if process in self._open:
+            self._interrupt(process)
+            self._close(process)
+        if process in self._interrupted:
+            self._count_inside(process, number)
+        self._busy[process] = process in self._interrupted
+
     def _continue(self, process: int, body: bytes) -> None:
         open_record = self._open.get(process)
         if open_record is not None and open_record.size < _MOST_CONTINUED:
@@ -83,6 +96,7 @@ class Continued(Headers):
     def _unmask(self, process: int, body: bytes) -> None:
         """The end of an interrupted record: what stood between was no record, but text of it, such as a volume's name."""
         inside = self._interrupted.pop(process)
+        self._busy[process] = False
         events, nothing = self.scan.events, self.scan.kind(Kind(FORGED))
         for i in range(inside.first_event, len(events)):
             if self.scan.origins[events.origin[i]][0] == process:

@@ -164,10 +164,11 @@ def assemble(scan: Scan, layouts: list[str]) -> Reading:
 
 
 def _settle_services(scan: Scan) -> None:
-    """A process whose name does not tell its service has the one that its loggers speak for."""
-    for process, votes in zip(scan.processes, scan.votes):
-        if not process.service and votes:
-            process.service = votes.most_common(1)[0][0]
+    """A process whose name does not tell its service has the one that most of its loggers speak for."""
+    for process, loggers in zip(scan.processes, scan.votes):
+        told = [services for logger in loggers if len(services := scan.catalogue.services(logger)) == 1]
+        if not process.service and told:
+            process.service = max(SERVICES, key=lambda service: sum(service in services for services in told))
 
 
 def _cover(scan: Scan, rows: list[int], coverage: dict[str, Coverage]) -> None:

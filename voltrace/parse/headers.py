@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from array import array
 
-from ..formats import Context, read_context, service_of
+from ..formats import read_context, service_of
 from ..trace import EventTable, Process
-from .framing import split_suffix
 from .tables import NO_REQUEST, Header, Scan, Seen, Sender
 
 NO_TIME = EventTable.NO_TIME
-MANY_HEADERS = 200_000
+MANY_HEADERS = 50_000
 _MOST_PENDING = 16
+_WORKER = re.compile(rb"\{\{\(pid=(\d{1,10})\)")
 
 
 class Headers:
@@ -23,7 +24,11 @@ class Headers:
         self._source = scan.add_source(name, resolution_us)
         self._service = service_of(name.rsplit("/", 1)[-1])
         self._headers: dict[object, Header] = {}
-        self._pending: dict[int, dict[int, None]] = {}  # of each worker of the API: the requests for which it wrote, the latest last
+        self._pending = Pending()
+        self._pended: tuple[int, bool, int] | None = None  # the latest header (its `whom`) of which that was told
+        self._latest = array("q")  # of each process: its latest instant in this source, `NO_TIME` if there is none
+        self._busy = bytearray()  # of each process: whether a record of it is open
+        self._make_room()
 
     def _settle_headers(self) -> None:
         found: dict[tuple[int, int], Seen] = {}
@@ -51,47 +56,78 @@ class Headers:
     def _header_of(self, process: int, head: re.Match[bytes]) -> Header:
         scan = self.scan
         level, logger = head[1].decode(), head[2].decode("utf-8", "replace")
-        context = read_context(head[3].decode("utf-8", "replace"), self._layout)
-        request = NO_REQUEST
-        if context.request_id:
-            request = scan.request(context.request_id)
-            self._learn_context(request, context, scan.processes[process].service or logger)
-        return Header(request, process, scan.origin(process, self._source), level, logger, scan.catalogue.candidates(level, logger))
+        request = self._request_of(head[3], self._is_api(process, logger))
+        header = Header(request, process, scan.origin(process, self._source), level, logger, scan.catalogue.candidates(level, logger))
+        header.is_api = request != NO_REQUEST and self._may_be_api(process)
+        return header
+
+    def _request_of(self, context: bytes, is_api: bool) -> int:
+        """The request that a bracket's inside names; what else it says is kept."""
+        found = read_context(context.decode("utf-8", "replace"), self._layout)
+        if not found.request_id:
+            return NO_REQUEST
+        request = self.scan.request(found.request_id)
+        self.scan.info[request].learn(found, is_api)
+        return request
+
+    def _may_be_api(self, process: int) -> bool:
+        return self.scan.processes[process].service in ("api", "")
+
+    def _is_api(self, process: int, logger: str) -> bool:
+        """Whether a line of this process and logger names the user as the API does."""
+        service = self.scan.processes[process].service or logger
+        return service == "api" or service.startswith(("cinder.api.", "cinder.volume.api"))
 
     def _process(self, sender: Sender, logger: str | None) -> int:
         host, unit, pid = sender
         service = (service_of(unit) if unit else None) or self._service
         process = self.scan.process(service, host, unit, pid)
+        self._make_room()
         if logger and not service:
-            services = self.scan.catalogue.services(logger)
-            if len(services) == 1:
-                self.scan.votes[process].update(services)
+            self.scan.votes[process].add(logger)
         return process
 
-    def _learn_context(self, request: int, context: Context, service: str) -> None:
-        info = self.scan.info[request]
-        from_api = service == "api" or service.startswith(("cinder.api.", "cinder.volume.api"))
-        if context.global_request_id not in (None, "None"):
-            info.global_request_id = context.global_request_id
-        if (from_api or not info.from_api) and (context.project or context.user):
-            info.project, info.user, info.from_api = context.project or info.project, context.user or info.user, from_api
+    def _make_room(self) -> None:
+        new = len(self.scan.processes) - len(self._busy)
+        if new > 0:
+            self._latest.extend([NO_TIME] * new)
+            self._busy.extend(bytes(new))
 
-    def _find_workers(self, header: Header, line: bytes) -> None:
-        """Learn by which numbers the web server calls the worker that wrote this: it names no request."""
-        process = self.scan.processes[header.process]
-        if process.service not in ("api", ""):
-            return
-        suffix = split_suffix(line, "devstack")[1] if header.debug and self._layout == "devstack" else None
-        header.pids = tuple({pid: None for pid in (process.pid, suffix.pid if suffix else None) if pid is not None})
+    def _pend(self, header: Header, line: bytes) -> None:
+        """Remember that the worker that wrote this line was at work on this request, for the web server's line names no request."""
+        self._pended = header.whom
+        pid = self.scan.processes[header.process].pid
+        worker = worker_pid(line) if header.debug and self._layout == "devstack" else None
+        if pid is not None:
+            self._pending.push(pid, header.request)
+        if worker is not None and worker != pid:
+            self._pending.push(worker, header.request)
 
-    def _pend(self, header: Header) -> None:
-        """Remember that these workers were last at work on this request."""
-        for pid in header.pids:
-            waiting = self._pending.setdefault(pid, {})
-            waiting.pop(header.request, None)
-            waiting[header.request] = None
-            if len(waiting) > _MOST_PENDING:
-                del waiting[next(iter(waiting))]
+
+class Pending:
+    """Which requests each worker of the API was last at work on, the latest last."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, dict[int, None]] = {}
+
+    def push(self, pid: int, request: int) -> None:
+        """This worker writes for this request."""
+        waiting = self._of.setdefault(pid, {})
+        waiting.pop(request, None)
+        waiting[request] = None
+        if len(waiting) > _MOST_PENDING:
+            del waiting[next(iter(waiting))]
+
+    def pop(self, pid: int) -> tuple[int, ...]:
+        """The requests that this worker was at work on; they are forgotten."""
+        return tuple(self._of.pop(pid, ()))
+
+
+def worker_pid(line: bytes) -> int | None:
+    """The worker's pid in DevStack's debug suffix: the journal's own may be that of its parent."""
+    at = line.rfind(b"{{(pid=")
+    found = _WORKER.match(line, at) if at >= 0 else None
+    return int(found[1]) if found else None
 
 
 def widen(process: Process, first: int | None, last: int | None) -> None:

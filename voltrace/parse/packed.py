@@ -89,7 +89,6 @@ class EntryScanner(Records):
                 header = self._headers.get(key)
                 if header is None:
                     header = self._headers[key] = self._new_header(entry.sender, head)
-                    self._find_workers(header, lines[-1])
         if header is not None:
             process = header.process
             if header.debug:  # its end is the suffix, which stands in its last line
@@ -100,10 +99,10 @@ class EntryScanner(Records):
 
     def _stamped_record(self, header: Header, line: bytes, start: int, at: int, entry: Entry) -> None:
         if at == NO_TIME:  # neither before nor after the others: no step of the clock
-            self._latest.pop(header.process, None)
+            self._latest[header.process] = NO_TIME
         self._record(header, line, start, at, entry.line, entry.offset, entry.length)
         if at == NO_TIME:
-            self._latest.pop(header.process, None)
+            self._latest[header.process] = NO_TIME
 
     def _validate(self, entry: Entry) -> None:
         if not self._invalid:

@@ -23,18 +23,13 @@ class Records(Continued):
     def __init__(self, scan: Scan, name: str, layout: str, resolution_us: int) -> None:
         super().__init__(scan, name, layout, resolution_us)
         self._transitions: dict[tuple, tuple[int, str | None, bool]] = {}
-        self._pended: Header | None = None
-        self._latest: dict[int, int] = {}
 
     def _record(self, header: Header, line: bytes, start: int, at: int, number: int, offset: int, length: int) -> None:
         process = header.process
-        if process in self._open:
-            self._interrupt(process)
-            self._close(process)
-        if process in self._interrupted:
-            self._count_inside(process, number)
-        latest = self._latest.get(process)
-        if latest is not None:
+        if self._busy[process]:
+            self._go_on(process, number)
+        latest = self._latest[process]
+        if latest != NO_TIME:
             if at < latest - STEP_US:
                 self._step(header, latest, at, number)
             elif at > latest + GAP_US:
@@ -55,8 +50,8 @@ class Records(Continued):
             if header.debug:
                 return
         else:
-            if header.pids and header is not self._pended:
-                self._pend(header)
+            if header.is_api and header.whom != self._pended:
+                self._pend(header, line)
             if self.scan.kept is not None:
                 self.scan.kept.append(request, self._source, number, offset, length)
         if line.startswith((b"Task '", b"Flow '"), start) and self._transition(header, line, start, at, number):
@@ -92,13 +87,13 @@ class Records(Continued):
                 if self._layout == "oslo":
                     self._unfinished = split_suffix(line, "oslo")[1] is None
                 if self._unfinished:
-                    self._open[header.process] = Open(index, header, [line[start:]])
+                    self._keep_open(Open(index, header, [line[start:]]))
                 elif wants and task:
                     facts = self._find_results(task, key[3].decode(), line, stop + 1)
         elif wants and task and line.startswith(RESULT, stop + 1):
             facts = self._find_results(task, key[3].decode(), line, stop + 1)
         elif key[3] == b"FAILURE":
-            self._open[header.process] = Open(index, header, [line[stop + 1 :]])
+            self._keep_open(Open(index, header, [line[stop + 1 :]]))
         events.append(header.request, kind, header.origin, number, at, uuid, facts)
         return True
 
@@ -128,7 +123,7 @@ class Records(Continued):
                 if row.facts or row.traceback:
                     events = self.scan.events
                     if row.traceback or self._unfinished:
-                        self._open[header.process] = Open(len(events), header, [body])
+                        self._keep_open(Open(len(events), header, [body]))
                     events.append(header.request, self.scan.kind(Kind(row.key, level=header.level)), header.origin, number, at, facts=values)
                 return
         self._unmatched(header, body, at, number)
@@ -150,28 +145,28 @@ class Records(Continued):
             facts={"text": body, "logger": header.logger},
         )
         if self._unfinished or not header.debug:
-            self._open[header.process] = Open(index, header, [body])
+            self._keep_open(Open(index, header, [body]))
 
     def _headless(self, sender: Sender, body: bytes, at: int, number: int) -> None:
         """A line with a prefix and without level, logger and bracket: access line, traceback, continuation, stderr."""
         process = self._process(sender, None)
         if at != NO_TIME:
             widen(self.scan.processes[process], at, at)
-        access = ACCESS.match(body)
-        if access:
-            pid = int(access[1])
-            pending, self._pended = tuple(self._pending.pop(pid, ())), None
-            self.scan.accesses.append(
-                Access(
-                    at, process, pid, access[3].decode("ascii", "replace"), access[4].decode("utf-8", "replace"), int(access[6]), self._source, number, pending
-                )
-            )
-            return
-        suppressed = SUPPRESSED.search(body)
-        if suppressed and "journald" in (sender.unit or ""):
+        suppressed = SUPPRESSED.search(body) if "journald" in (sender.unit or "") else None
+        if suppressed:
             self.scan.note("rate-limited", f"the journal dropped {int(suppressed[1])} records", Location(self.name, number))
             return
-        self._continue(process, body)
+        self._without_header(process, body, at, number)
+
+    def _without_header(self, process: int, body: bytes, at: int, number: int) -> None:
+        access = ACCESS.match(body)
+        if access is None:
+            self._continue(process, body)
+            return
+        pid = int(access[1])
+        pending, self._pended = self._pending.pop(pid), None
+        method, path = access[3].decode("ascii", "replace"), access[4].decode("utf-8", "replace")
+        self.scan.accesses.append(Access(at, process, pid, method, path, int(access[6]), self._source, number, pending))
 
     def _step(self, header: Header, latest: int, at: int, number: int) -> None:
         steps = self.scan.steps.setdefault((header.process, self._source), [])

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import re
 
+from .. import kernel
 from ..formats import ESCAPE, HEAD
-from ..trace import Location
+from ..messages import Row
+from ..trace import Kind, Location
 from .clock import StampReader
 from .framing import JOURNAL_NOTE, Framing, cut_bars
-from .headers import MANY_HEADERS
+from .finders import compile_finder
+from .headers import MANY_HEADERS, widen
 from .records import Records
 from .sources import Block
 from .tables import Header, Scan, Sender
@@ -30,6 +33,7 @@ class SourceScanner(Records):
         self._format = framing.format
         self._read_stamp = stamps.read
         self._width = 0
+        self._kernel = self._make_kernel()
         self._page_open = False
         self._invalid = False
         self._cut = False
@@ -39,13 +43,18 @@ class SourceScanner(Records):
         data = block.data
         if block.overlong is not None:
             self.scan.note("overlong-line", f"a line of more than {len(data)} bytes was cut", Location(self.name, block.overlong))
-        if not self._invalid:
+        if not self._invalid and not data.isascii():
             try:
                 data.decode("utf-8")
             except UnicodeDecodeError as error:
                 self._invalid = True
                 line = block.first_line + data.count(b"\n", 0, error.start)
                 self.scan.note("invalid-bytes", "bytes that are no UTF-8 text were read as replacement characters", Location(self.name, line))
+        if self._kernel is not None and block.ended:
+            self._cut = False
+            self.scan.lines += self._kernel.feed(data, block.first_line, block.offset) - block.first_line
+            self._settle_many()
+            return
         dirty = b"\x1b" in data or b"\r" in data or b"\x00" in data or b"#033[" in data or _BOM in data
         lines = data.split(b"\n")
         self.scan.lines += len(lines)
@@ -57,10 +66,19 @@ class SourceScanner(Records):
             read(clean(raw) if dirty else raw, number, offset, len(raw))
             number += 1
             offset += len(raw) + 1
-        if len(self._headers) > MANY_HEADERS:
-            self._settle_headers()
+        self._settle_many()
         if before is not None and not self.framing.page and (self._unfinished or self._records() == before[0] or self.scan.unmatched.total() > before[1]):
             self.scan.note("truncated-file", "the file ends in the middle of a record", Location(self.name, number - 1))
+
+    def _settle_many(self) -> None:
+        if len(self._headers) > MANY_HEADERS:
+            self._settle_headers()
+
+    def finish(self) -> None:
+        """No more blocks come: close what is open."""
+        super().finish()
+        if self._kernel is not None:
+            self._kernel.settle()
 
     def _records(self) -> tuple:
         """Differs before and after a record or an access line."""
@@ -95,7 +113,11 @@ class SourceScanner(Records):
             return nothing
         head = HEAD.match(line, prefix.end())
         if head is None:
-            self._headless(_sender(prefix), line[prefix.end() :], at, number)
+            sender = _sender(prefix)
+            if self._kernel is not None:
+                quick = "journald" not in (sender.unit or "")
+                self._kernel.learn_sender(line[prefix.end("stamp") : prefix.end()], self._process(sender, None), quick)
+            self._headless(sender, line[prefix.end() :], at, number)
             return nothing
         if not self._width:
             self._width = prefix.end("stamp")
@@ -104,7 +126,9 @@ class SourceScanner(Records):
         header = self._headers.get(key)
         if header is None:
             header = self._headers[key] = self._new_header(_sender(prefix), head)
-            self._find_workers(header, line)
+        if self._kernel is not None:
+            bracket = head.start(3) - prefix.end("stamp")
+            self._kernel.learn(key, bracket, header, self._is_api(header.process, header.logger), self._may_be_api(header.process))
         return header, head.end() - 2, at
 
     def _unframed(self, line: bytes, number: int) -> None:
@@ -120,6 +144,43 @@ class SourceScanner(Records):
             return
         self.scan.noise += 1
         self.scan.note("unrecognised-line", f"a line of no known format: {line[:60].decode('utf-8', 'replace')!r}", Location(self.name, number))
+
+    # -- the compiled kernel -------------------------------------------------------------------------------------------
+
+    def _make_kernel(self):
+        """The kernel that takes the lines which look as they should, if there is one and the source has such lines."""
+        compiled = kernel.load("parse._scan")
+        if compiled is None or self.framing.page or self.framing.packing is not None:
+            return None
+        self._pending = compiled.Workers()
+        return compiled.Kernel(self, self._pending)
+
+    def learn_context(self, header: Header, context: bytes) -> int:
+        """The request that a bracket's inside names, behind a header that is known."""
+        return self._request_of(context, self._is_api(header.process, header.logger))
+
+    def take_headless(self, process: int, body: bytes, at: int, number: int) -> None:
+        """A line with a prefix and without level, logger and bracket, of a process that is not the journal's."""
+        widen(self.scan.processes[process], at, at)
+        self._without_header(process, body, at, number)
+
+    def kind_of_row(self, row: Row, level: str) -> int:
+        """The number of the kind that a row's lines are of; -1 if they say nothing."""
+        return self.scan.kind(Kind(row.key, level=level)) if row.facts or row.traceback else -1
+
+    def widen(self, process: int, first: int, last: int, debug: bool) -> None:
+        """This process wrote from ``first`` to ``last``."""
+        widen(self.scan.processes[process], first, last)
+        self.scan.debug[process] = self.scan.debug[process] or debug
+
+    def _learn_transition(self, key: tuple) -> tuple[int, str | None, bool]:
+        known = super()._learn_transition(key)
+        kind, task, wants = known
+        if self._kernel is not None and key[0] == "DEBUG" and task != "":
+            found = self.scan.kinds[kind]
+            results = self.scan.catalogue.results(found.task or "", found.new or "") if wants else []
+            self._kernel.learn_transition(*key[1:], kind, tuple(compile_finder(r.pattern) for r in results))
+        return known
 
     def _page_line(self, line: bytes, number: int, offset: int, length: int) -> None:
         """A line of a page in which records stand among other text, behind bars, broken over several lines."""

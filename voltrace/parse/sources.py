@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from .. import kernel
 from ..errors import SourceError, UsageError, VoltraceError
 
 BLOCK = 1 << 20
@@ -41,6 +42,10 @@ _NEVER_LOGS = (
 # Names of the journal's packed formats, and of much else that may quote a log.
 _PACKED = (".json", ".jsonl", ".export")
 _SAMPLE = 1 << 16
+
+
+_compiled = kernel.load("parse._scan")
+count_lines = _compiled.count_lines if _compiled else lambda data: data.count(b"\n")
 
 
 @dataclass(slots=True)
@@ -139,7 +144,7 @@ def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[Block]:
                 continue
         block = data[:cut]
         yield Block(block, offset, line)
-        line += block.count(b"\n") + 1
+        line += count_lines(block) + 1
         offset += cut + 1
         rest = data[cut + 1 :]
 

@@ -6,8 +6,10 @@ import re
 from array import array
 from collections import Counter
 from dataclasses import dataclass
+from secrets import randbits
 from typing import NamedTuple
 
+from ..formats import Context
 from ..messages import Catalogue, Row, catalogue
 from ..trace import Diagnostic, EventTable, Kind, Lines, Location, Process
 
@@ -27,15 +29,16 @@ class Sender(NamedTuple):
 class Header:
     """What stands between a line's stamp and its message, taken apart once; and the first and last instants of its lines.
 
-    ``pids`` are those of the API's workers that write it: the web server's line names one of them, and no request.
+    ``is_api`` if it is of a request and may be of the API: the web server's line names the worker, and no request.
     """
 
-    __slots__ = ("request", "process", "origin", "level", "logger", "rows", "debug", "pids", "first", "last", "count", "begun", "ended")
+    __slots__ = ("request", "process", "origin", "level", "logger", "rows", "debug", "whom", "is_api", "first", "last", "count", "begun", "ended")
 
     def __init__(self, request: int, process: int, origin: int, level: str, logger: str, rows: tuple[Row, ...]) -> None:
         self.request, self.process, self.origin, self.level, self.logger, self.rows = request, process, origin, level, logger, rows
         self.debug = level == "DEBUG"
-        self.pids: tuple[int, ...] = ()
+        self.whom = (process, self.debug, request)
+        self.is_api = False
         self.first: int | None = None
         self.last: int | None = None
         self.count = 0
@@ -131,12 +134,29 @@ class Access:
 
 @dataclass(slots=True)
 class RequestInfo:
-    """What the brackets say of a request. The API's bracket names the user, the others' do not."""
+    """What the brackets say of a request, first come first served. The API's brackets name the user, the others' do not always."""
 
     global_request_id: str | None = None
-    project: str | None = None
-    user: str | None = None
-    from_api: bool = False
+    api_project: str | None = None
+    api_user: str | None = None
+    other_project: str | None = None
+    other_user: str | None = None
+
+    def learn(self, context: Context, is_api: bool) -> None:
+        if context.global_request_id != "None":
+            self.global_request_id = self.global_request_id or context.global_request_id
+        if is_api:
+            self.api_project, self.api_user = self.api_project or context.project, self.api_user or context.user
+        else:
+            self.other_project, self.other_user = self.other_project or context.project, self.other_user or context.user
+
+    @property
+    def project(self) -> str | None:
+        return self.api_project or self.other_project
+
+    @property
+    def user(self) -> str | None:
+        return self.api_user or self.other_user
 
 
 @dataclass(slots=True)
@@ -163,6 +183,7 @@ class Scan:
 
     def __init__(self, keep_lines: bool = False) -> None:
         self.catalogue: Catalogue = catalogue()
+        self.seed = randbits(63)  # of hash tables in C, so that no log can be written to be slow in them
         self.events = EventTable()
         self.kinds: list[Kind] = []
         self._kind_index: dict[Kind, int] = {}
@@ -171,7 +192,7 @@ class Scan:
         self.info: list[RequestInfo] = []
         self.processes: list[Process] = []
         self._process_index: dict[tuple, int] = {}
-        self.votes: list[Counter[str]] = []
+        self.votes: list[set[str]] = []  # the loggers of processes of which the name does not tell the service
         self.debug: list[bool] = []
         self.sources: list[str] = []
         self.resolution: list[int] = []
@@ -212,7 +233,7 @@ class Scan:
         if index is None:
             index = self._process_index[key] = len(self.processes)
             self.processes.append(Process(service or "", host, pid))
-            self.votes.append(Counter())
+            self.votes.append(set())
             self.debug.append(False)
         return index
 

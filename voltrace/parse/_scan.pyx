@@ -1,0 +1,1081 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""The compiled kernel of `scan`: the lines of a block that look as they should, straight into the columns of events.
+
+What it does is what `SourceScanner._line` and `Records` do, and whatever it declines it hands to them, in its place among the other
+lines: lines that nobody has seen the like of, records that go on, warnings and errors, steps of the clock. It keeps no state of its
+own that they need, but for what it counts of records, which `settle` adds to the scan.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.list cimport PyList_GET_SIZE
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+from cpython cimport array
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memchr, memcmp, memcpy, memset
+
+cdef extern from *:
+    """
+    #include <string.h>
+    #include <stdint.h>
+    static const char *find_bytes(const char *text, size_t n, const char *what, size_t m) {
+        if (m == 0) return text;
+        while (n >= m) {
+            const char *at = (const char *)memchr(text, what[0], n - m + 1);
+            if (!at) return 0;
+            if (m == 1 || memcmp(at + 1, what + 1, m - 1) == 0) return at;
+            n -= (size_t)(at - text) + 1;
+            text = at + 1;
+        }
+        return 0;
+    }
+    static uint64_t hash_bytes(const char *key, size_t n, uint64_t seed) {
+        const uint64_t k = 0x9E3779B97F4A7C15ull;
+        uint64_t h = seed ^ (n * k), w;
+        while (n >= 8) { memcpy(&w, key, 8); h = (h ^ w) * k; h ^= h >> 29; key += 8; n -= 8; }
+        if (n) { w = 0; memcpy(&w, key, n); h = (h ^ w) * k; h ^= h >> 29; }
+        h *= k;
+        return h ^ (h >> 32);
+    }
+    """
+    const char *find_bytes(const char *text, size_t n, const char *what, size_t m) nogil
+    uint64_t hash_bytes(const char *key, size_t n, uint64_t seed) nogil
+
+cdef enum:
+    SECONDS = 256  # whole seconds of which the instant is kept
+    BATCH = 2048  # events that wait to be added to the columns
+    MOST_CONTEXTS = 100_000
+    MOST_SLOTS = 200_000
+    MOST_PENDING = 16
+
+cdef int64_t NO_TIME = -(<int64_t>1 << 62)
+cdef const char *INTO = b") transitioned into state '"
+cdef const char *FROM = b"' from state '"
+cdef const char *RESULT = b" with result '"
+cdef enum:
+    INTO_LEN = 27
+    FROM_LEN = 14
+    RESULT_LEN = 14
+
+
+cdef struct Entry:
+    uint64_t hash
+    uint64_t offset
+    uint32_t length
+    int32_t value  # -1: free
+
+
+cdef class Table:
+    """Pieces of bytes, each with a number: open addressing, the pieces in one arena."""
+
+    cdef Entry *entries
+    cdef size_t size, used
+    cdef char *arena
+    cdef size_t filled, room
+    cdef uint64_t seed
+
+    def __cinit__(self, uint64_t seed=0):
+        self.seed = seed
+        self.entries = NULL
+        self.arena = NULL
+        self.room = 1 << 14
+        self.arena = <char *>PyMem_Malloc(self.room)
+        self._make(1 << 8)
+
+    def __dealloc__(self):
+        PyMem_Free(self.entries)
+        PyMem_Free(self.arena)
+
+    cdef int _make(self, size_t size) except -1:
+        cdef size_t i
+        self.entries = <Entry *>PyMem_Malloc(size * sizeof(Entry))
+        if self.entries == NULL or self.arena == NULL:
+            raise MemoryError()
+        for i in range(size):
+            self.entries[i].value = -1
+        self.size = size
+        return 0
+
+    cdef inline int32_t find(self, const char *key, size_t n) noexcept nogil:
+        cdef uint64_t h = hash_bytes(key, n, self.seed)
+        cdef size_t i = h & (self.size - 1)
+        cdef Entry *e
+        while True:
+            e = &self.entries[i]
+            if e.value < 0:
+                return -1
+            if e.hash == h and e.length == n and memcmp(self.arena + e.offset, key, n) == 0:
+                return e.value
+            i = (i + 1) & (self.size - 1)
+
+    cdef int add(self, const char *key, size_t n, int32_t value) except -1:
+        cdef uint64_t h
+        cdef size_t i
+        cdef Entry *old
+        cdef size_t size
+        if (self.used + 1) * 2 > self.size:
+            old, size = self.entries, self.size
+            self._make(size * 2)
+            for i in range(size):
+                if old[i].value >= 0:
+                    self._put(old[i])
+            PyMem_Free(old)
+        if self.filled + n > self.room:
+            self.room = (self.room + n) * 2
+            self.arena = <char *>PyMem_Realloc(self.arena, self.room)
+            if self.arena == NULL:
+                raise MemoryError()
+        memcpy(self.arena + self.filled, key, n)
+        h = hash_bytes(key, n, self.seed)
+        cdef Entry e
+        e.hash, e.offset, e.length, e.value = h, self.filled, <uint32_t>n, value
+        self.filled += n
+        self.used += 1
+        self._put(e)
+        return 0
+
+    cdef void _put(self, Entry e) noexcept nogil:
+        cdef size_t i = e.hash & (self.size - 1)
+        while self.entries[i].value >= 0:
+            i = (i + 1) & (self.size - 1)
+        self.entries[i] = e
+
+    cdef void clear(self) noexcept nogil:
+        cdef size_t i
+        for i in range(self.size):
+            self.entries[i].value = -1
+        self.used = self.filled = 0
+
+
+cdef class RowMatcher:
+    """A row of the catalogue: its literals in C, and which of its fields are facts. Matches what `Row.match` matches below WARNING."""
+
+    cdef tuple literals
+    cdef int count
+    cdef const char **texts
+    cdef size_t *sizes
+    cdef tuple kept  # of each field: whether it is a fact
+    cdef bint says, declines
+
+    def __cinit__(self, row):
+        cdef int i
+        self.literals = tuple(row.literals)
+        self.count = len(self.literals)
+        self.texts = <const char **>PyMem_Malloc(self.count * sizeof(char *))
+        self.sizes = <size_t *>PyMem_Malloc(self.count * sizeof(size_t))
+        if self.texts == NULL or self.sizes == NULL:
+            raise MemoryError()
+        for i in range(self.count):
+            self.texts[i] = PyBytes_AS_STRING(self.literals[i])
+            self.sizes[i] = PyBytes_GET_SIZE(self.literals[i])
+        self.kept = tuple(name in row.facts for name in row.fields)
+        self.says = bool(row.facts) or row.traceback
+        self.declines = row.traceback
+
+    def __dealloc__(self):
+        PyMem_Free(self.texts)
+        PyMem_Free(self.sizes)
+
+    cdef bint match(self, const char *text, size_t n, const char **starts, size_t *lengths) noexcept nogil:
+        """Whether the message is of this row, and where the values of its fields lie."""
+        cdef int i, last = self.count - 1
+        cdef size_t at = self.sizes[0]
+        cdef const char *found
+        if n < at or memcmp(text, self.texts[0], at) != 0:
+            return False
+        if last == 0:
+            return n == at
+        for i in range(1, last):
+            found = find_bytes(text + at, n - at, self.texts[i], self.sizes[i])
+            if found == NULL:
+                return False
+            starts[i - 1], lengths[i - 1] = text + at, found - (text + at)
+            at = (found - text) + self.sizes[i]
+        if n < at + self.sizes[last] or memcmp(text + n - self.sizes[last], self.texts[last], self.sizes[last]) != 0:
+            return False
+        starts[last - 1], lengths[last - 1] = text + at, n - self.sizes[last] - at
+        return True
+
+    cdef tuple values(self, const char **starts, size_t *lengths):
+        """The values of the row's fields; those that are no facts are left empty."""
+        cdef int i
+        cdef tuple found = PyTuple_New(self.count - 1)
+        cdef object value
+        for i in range(self.count - 1):
+            value = PyBytes_FromStringAndSize(starts[i], lengths[i]) if self.kept[i] else b""
+            Py_INCREF(value)
+            PyTuple_SET_ITEM(found, i, value)
+        return found
+
+
+cdef class Left:
+    """What stands between the stamp and the bracket: who writes, at which level, by which logger."""
+
+    cdef object header
+    cdef int32_t process, origin
+    cdef bint debug, from_api, is_api, quick
+    cdef int64_t pid
+    cdef list matchers
+    cdef list kinds
+    cdef int64_t first, last
+    cdef bint used
+    cdef int32_t last_request
+    cdef int64_t last_slot
+
+
+cdef class Workers:
+    """Which requests each worker of the API was last at work on, the latest last: `Pending` in C."""
+
+    cdef Table table
+    cdef int32_t *requests  # MOST_PENDING of each
+    cdef int32_t *counts
+    cdef int32_t size, room
+
+    def __cinit__(self):
+        self.table = Table()
+        self.room = 16
+        self.requests = <int32_t *>PyMem_Malloc(self.room * MOST_PENDING * sizeof(int32_t))
+        self.counts = <int32_t *>PyMem_Malloc(self.room * sizeof(int32_t))
+        if self.requests == NULL or self.counts == NULL:
+            raise MemoryError()
+
+    def __dealloc__(self):
+        PyMem_Free(self.requests)
+        PyMem_Free(self.counts)
+
+    cpdef push(self, int64_t pid, int32_t request):
+        """This worker writes for this request."""
+        cdef int32_t i, n, w = self.table.find(<char *>&pid, 8)
+        cdef int32_t *own
+        if w < 0:
+            w = self.size
+            if w == self.room:
+                self.room *= 2
+                self.requests = <int32_t *>PyMem_Realloc(self.requests, self.room * MOST_PENDING * sizeof(int32_t))
+                self.counts = <int32_t *>PyMem_Realloc(self.counts, self.room * sizeof(int32_t))
+                if self.requests == NULL or self.counts == NULL:
+                    raise MemoryError()
+            self.size += 1
+            self.table.add(<char *>&pid, 8, w)
+            self.counts[w] = 0
+        own, n = self.requests + w * MOST_PENDING, self.counts[w]
+        for i in range(n):
+            if own[i] == request:
+                break
+        else:
+            i = n
+        if i == n and n == MOST_PENDING:
+            i = 0
+        elif i == n:
+            n += 1
+            self.counts[w] = n
+        while i < n - 1:
+            own[i] = own[i + 1]
+            i += 1
+        own[n - 1] = request
+
+    def pop(self, int64_t pid):
+        """The requests that this worker was at work on; they are forgotten."""
+        cdef int32_t i, w = self.table.find(<char *>&pid, 8)
+        if w < 0:
+            return ()
+        found = tuple([self.requests[w * MOST_PENDING + i] for i in range(self.counts[w])])
+        self.counts[w] = 0
+        return found
+
+
+cdef struct Slot:
+    int32_t request, origin
+    int64_t first, last, begun_line, begun_at, ended_line, ended_at
+
+
+cdef class Kernel:
+    """Reads the lines of one source for its `SourceScanner`."""
+
+    cdef object scanner, scan, read_stamp, slow
+    cdef object events, kept
+    cdef array.array latest
+    cdef object busy
+    cdef int source
+    cdef bint oslo, fraction
+    cdef int width, whole, digits, scale
+    cdef Table lefts, contexts, kinds, slots, senders
+    cdef list left_list, kind_list, sender_list
+    cdef int32_t *context_request
+    cdef uint8_t *context_flags
+    cdef int32_t context_count, context_room
+    cdef Slot *slot
+    cdef int32_t slot_count, slot_room
+    cdef Workers workers
+    cdef Left last_left
+    cdef int32_t pended_request, pended_process  # whom `_pend` was last told of; -1: nobody
+    cdef bint pended_debug
+    # instants of whole seconds
+    cdef char second_text[SECONDS][24]
+    cdef int64_t second_at[SECONDS]
+    cdef char month[3]
+    # events that wait
+    cdef int32_t w_request[BATCH]
+    cdef int32_t w_kind[BATCH]
+    cdef int32_t w_origin[BATCH]
+    cdef int32_t w_fact[BATCH]
+    cdef int64_t w_line[BATCH]
+    cdef int64_t w_at[BATCH]
+    cdef char w_uuid[BATCH][36]
+    cdef int waiting
+    cdef char *scratch
+    cdef size_t scratch_room
+
+    def __cinit__(self, scanner, workers):
+        from .clock import GAP_US, STEP_US
+
+        global STEP, GAP
+        STEP, GAP = STEP_US, GAP_US
+        self.scanner, self.scan = scanner, scanner.scan
+        self.slow, self.read_stamp = scanner._line, scanner._read_stamp
+        self.events, self.kept = scanner.scan.events, scanner.scan.kept
+        self.source = scanner._source
+        self.oslo = scanner._layout == "oslo"
+        self.workers = workers
+        seed = scanner.scan.seed
+        self.lefts, self.contexts, self.kinds, self.slots, self.senders = Table(seed), Table(seed), Table(seed), Table(seed), Table(seed)
+        self.left_list, self.kind_list, self.sender_list = [], [], []
+        self.context_room = self.slot_room = 1 << 10
+        self.context_request = <int32_t *>PyMem_Malloc(self.context_room * sizeof(int32_t))
+        self.context_flags = <uint8_t *>PyMem_Malloc(self.context_room)
+        self.slot = <Slot *>PyMem_Malloc(self.slot_room * sizeof(Slot))
+        self.scratch_room = 1 << 12
+        self.scratch = <char *>PyMem_Malloc(self.scratch_room)
+        if self.context_request == NULL or self.context_flags == NULL or self.slot == NULL or self.scratch == NULL:
+            raise MemoryError()
+        # How a stamp is made of a text for the whole second and digits of its fraction, if it is.
+        self.whole, self.digits, self.scale = {"short-precise": (15, 6, 1), "oslo": (19, 3, 1000), "short": (15, 0, 1)}.get(scanner._format.name, (0, 0, 0))
+        self.width = 0
+        self.pended_request = -1
+        self._forget_seconds()
+
+    def __dealloc__(self):
+        PyMem_Free(self.context_request)
+        PyMem_Free(self.context_flags)
+        PyMem_Free(self.slot)
+        PyMem_Free(self.scratch)
+
+    # -- what the careful way learns -----------------------------------------------------------------------------------
+
+    def learn(self, bytes key, int bracket, header, bint from_api, bint is_api):
+        """A header that the careful way took apart: ``key`` is what stands between stamp and bracket's end, the bracket's inside begins at ``bracket``."""
+        cdef const char *text = PyBytes_AS_STRING(key)
+        cdef size_t n = PyBytes_GET_SIZE(key)
+        cdef const char *found = find_bytes(text, n, b" [", 2)
+        if found == NULL or found - text + 2 != bracket:
+            return
+        cdef int32_t at = self.lefts.find(text, bracket)
+        cdef Left left
+        if at < 0:
+            at = len(self.left_list)
+            left = Left.__new__(Left)
+            left.header, left.process, left.origin = header, header.process, header.origin
+            left.debug, left.from_api, left.is_api = header.debug, from_api, is_api
+            left.quick = header.level == "DEBUG" or header.level == "INFO"
+            pid = self.scan.processes[header.process].pid
+            left.pid = -1 if pid is None else pid
+            left.matchers = [_matcher(row) for row in header.rows]
+            left.kinds = [self.scanner.kind_of_row(row, header.level) for row in header.rows]
+            left.used, left.last_request, left.last_slot = False, -2, -1
+            self.left_list.append(left)
+            self.lefts.add(text, bracket, at)
+        left = self.left_list[at]
+        self._add_context(left, text + bracket, n - bracket, header.request)
+
+    def learn_sender(self, bytes key, process, bint quick):
+        """What stands between the stamp and the text of lines of this process that have no level, logger and bracket."""
+        cdef Left left
+        if self.senders.find(PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key)) < 0:
+            self.senders.add(PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), len(self.sender_list))
+            left = Left.__new__(Left)
+            left.process, left.quick, left.used = process, quick, False
+            self.sender_list.append(left)
+
+    cdef int32_t _add_context(self, Left left, const char *text, size_t n, int32_t request) except -1:
+        cdef int32_t context = self.contexts.find(text, n)
+        if context < 0:
+            if self.context_count >= MOST_CONTEXTS:
+                self.contexts.clear()
+                self.context_count = 0
+            context = self.context_count
+            if context == self.context_room:
+                self.context_room *= 2
+                self.context_request = <int32_t *>PyMem_Realloc(self.context_request, self.context_room * sizeof(int32_t))
+                self.context_flags = <uint8_t *>PyMem_Realloc(self.context_flags, self.context_room)
+                if self.context_request == NULL or self.context_flags == NULL:
+                    raise MemoryError()
+            self.context_count += 1
+            self.context_flags[context] = 0
+            self.context_request[context] = request
+            self.contexts.add(text, n, context)
+        self.context_flags[context] |= 1 if left.from_api else 2
+        return context
+
+    def learn_transition(self, bytes what, bytes name, bytes new, bytes old, int kind, tuple finders):
+        """A DEBUG transition: ``finders`` find the facts of its result, if it may carry any."""
+        key = b"\0".join((what, name, new, old))
+        if self.kinds.find(PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key)) < 0:
+            self.kinds.add(PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), len(self.kind_list))
+            self.kind_list.append((kind, finders))
+
+    def settle(self):
+        """Adds what was counted of records to the scan, and forgets it."""
+        cdef Left left
+        cdef int32_t i
+        cdef Slot *s
+        seen = self.scan.seen
+        columns = [getattr(seen, name) for name in seen.COLUMNS]
+        for left in self.left_list + self.sender_list:
+            if left.used:
+                self.scanner.widen(left.process, left.first, left.last, left.debug)
+            left.used, left.last_request, left.last_slot = False, -2, -1
+        for i in range(self.slot_count):
+            s = &self.slot[i]
+            for column, value in zip(columns, (s.request, s.origin, s.first, s.last, s.begun_line, s.begun_at, s.ended_line, s.ended_at)):
+                column.append(value)
+        self.slot_count = 0
+        self.slots.clear()
+
+    # -- a block -------------------------------------------------------------------------------------------------------
+
+    def feed(self, bytes data, int64_t number, int64_t offset):
+        """The lines of a block, each of which ends in it; the number of the line behind them."""
+        cdef const char *start = PyBytes_AS_STRING(data)
+        cdef const char *end = start + PyBytes_GET_SIZE(data)
+        cdef const char *line = start
+        cdef const char *stop
+        cdef const char *text
+        cdef size_t n
+        cdef bint dirty = is_dirty(data)
+        self._forget_seconds()
+        self.latest, self.busy = self.scanner._latest, self.scanner._busy
+        while True:
+            stop = <const char *>memchr(line, 10, end - line)
+            if stop == NULL:
+                stop = end
+            text, n = line, stop - line
+            if dirty:
+                text, n = self._clean(line, n)
+            if n and not self._take(text, n, number, offset + (line - start), stop - line):
+                self._decline(text, n, number, offset + (line - start), stop - line)
+            number += 1
+            if stop == end:
+                break
+            line = stop + 1
+        self._flush()
+        self._sync()
+        if self.slot_count > MOST_SLOTS:
+            self.settle()
+        return number
+
+    cdef (const char *, size_t) _clean(self, const char *line, size_t n):
+        """The line without colour escapes, NULs, a byte-order mark at its beginning and a carriage return, as `clean` gives it."""
+        cdef const char *end = line + n
+        cdef const char *p
+        cdef const char *q
+        cdef char *out
+        if memchr(line, 27, n) == NULL and memchr(line, 0, n) == NULL and find_bytes(line, n, b"#033[", 5) == NULL:
+            out = <char *>line
+        else:
+            if n > self.scratch_room:
+                self.scratch_room = n * 2
+                PyMem_Free(self.scratch)
+                self.scratch = <char *>PyMem_Malloc(self.scratch_room)
+                if self.scratch == NULL:
+                    raise MemoryError()
+            out = self.scratch
+            p = line
+            while p < end:
+                if p[0] == 0:
+                    p += 1
+                    continue
+                q = NULL
+                if p[0] == 27 and p + 1 < end and p[1] == 91:  # ESC [
+                    q = p + 2
+                elif p[0] == 35 and end - p >= 5 and memcmp(p, b"#033[", 5) == 0:
+                    q = p + 5
+                if q != NULL:
+                    while q < end and (48 <= q[0] <= 57 or q[0] == 59):
+                        q += 1
+                    if q < end and q[0] == 109:  # m
+                        p = q + 1
+                        continue
+                out[0] = p[0]
+                out += 1
+                p += 1
+            n = out - self.scratch
+            out = self.scratch
+        if n >= 3 and memcmp(out, b"\xef\xbb\xbf", 3) == 0:
+            out += 3
+            n -= 3
+        if n and out[n - 1] == 13:
+            n -= 1
+        return out, n
+
+    cdef int _sync(self) except -1:
+        """Tell the careful way which record was the last one, and that it was whole."""
+        if self.last_left is not None:
+            self.scanner._pended = None if self.pended_request < 0 else (self.pended_process, bool(self.pended_debug), self.pended_request)
+            self.scanner._last = self.last_left.header
+            self.scanner._unfinished = False
+            self.last_left = None
+        return 0
+
+    cdef int _decline(self, const char *text, size_t n, int64_t number, int64_t offset, int64_t length) except -1:
+        self._flush()
+        self._sync()
+        self.slow(PyBytes_FromStringAndSize(text, n), number, offset, length)
+        pended = self.scanner._pended
+        if pended is None:
+            self.pended_request = -1
+        else:
+            self.pended_process, self.pended_debug, self.pended_request = pended
+        self.width = self.scanner._width
+        self.latest, self.busy = self.scanner._latest, self.scanner._busy
+        self._forget_seconds()
+        return 0
+
+    # -- stamps --------------------------------------------------------------------------------------------------------
+
+    cdef void _forget_seconds(self) noexcept:
+        memset(self.second_text, 0, sizeof(self.second_text))
+        memset(self.month, 0, 3)
+
+    cdef int64_t _instant(self, const char *line) except? -1:
+        """The instant of the stamp, NO_TIME if it is none."""
+        cdef uint32_t i
+        cdef int k
+        cdef int64_t fraction = 0
+        if not self.whole:
+            at = self.read_stamp(PyBytes_FromStringAndSize(line, self.width))
+            return NO_TIME if at is None else at
+        for k in range(self.digits):
+            if not 48 <= line[self.whole + 1 + k] <= 57:
+                return NO_TIME
+            fraction = fraction * 10 + line[self.whole + 1 + k] - 48
+        if not self.oslo and memcmp(line, self.month, 3) != 0:  # the year may turn
+            self._forget_seconds()
+            memcpy(self.month, line, 3)
+        i = <uint32_t>(hash_bytes(line, self.whole, 0) & (SECONDS - 1))
+        if memcmp(self.second_text[i], line, self.whole) != 0:
+            at = self.read_stamp(PyBytes_FromStringAndSize(line, self.whole))
+            if at is None:
+                return NO_TIME
+            memcpy(self.second_text[i], line, self.whole)
+            self.second_at[i] = at
+        return self.second_at[i] + fraction * self.scale
+
+    # -- a line --------------------------------------------------------------------------------------------------------
+
+    cdef bint _take(self, const char *line, size_t n, int64_t number, int64_t offset, int64_t length) except -1:
+        """Read a line that looks as it should; False if it is for the careful way."""
+        cdef size_t width = self.width
+        cdef const char *end = line + n
+        cdef const char *p
+        cdef const char *bracket
+        cdef const char *close
+        cdef int32_t at_left, context, request
+        cdef Left left
+        cdef int64_t at, latest
+        if not width or n < width + 4:
+            return False
+        p = line + width
+        while True:
+            p = <const char *>memchr(p, 91, end - p)  # [
+            if p == NULL:
+                return self._take_headless(line, end, number)
+            if p[-1] == 32:
+                break
+            p += 1
+        bracket = p + 1
+        at_left = self.lefts.find(line + width, bracket - (line + width))
+        if at_left < 0:
+            return self._take_headless(line, end, number)
+        left = <Left>self.left_list[at_left]
+        if not left.quick or PyByteArray_AS_STRING(self.busy)[left.process]:
+            return False
+        close = bracket
+        while True:
+            close = <const char *>memchr(close, 93, end - close)  # ]
+            if close == NULL or close + 1 >= end:
+                return False
+            if close[1] == 32:
+                break
+            close += 1
+        context = self.contexts.find(bracket, close - bracket)
+        if context < 0 or not self.context_flags[context] & (1 if left.from_api else 2):
+            if close - bracket > 400 or memchr(bracket, 93, close - bracket) != NULL:
+                return False
+            context = self._add_context(left, bracket, close - bracket, self.scanner.learn_context(left.header, PyBytes_FromStringAndSize(bracket, close - bracket)))
+        at = self._instant(line)
+        if at == NO_TIME:
+            return False
+        latest = self.latest.data.as_longlongs[left.process]
+        if latest != NO_TIME and (at < latest - STEP or at > latest + GAP):
+            return False
+        request = self.context_request[context]
+        if request < 0 and left.debug:
+            self._count(left, request, at, number, latest)
+            return True
+        if not self._message(left, request, close + 2, end, at, number):
+            return False
+        self._count(left, request, at, number, latest)
+        if request >= 0:
+            if left.is_api and (request != self.pended_request or left.process != self.pended_process or left.debug != self.pended_debug):
+                self._pend(left, request, line, end)
+                self.pended_request, self.pended_process, self.pended_debug = request, left.process, left.debug
+            if self.kept is not None:
+                self.kept.append(request, self.source, number, offset, length)
+        return True
+
+    cdef bint _take_headless(self, const char *line, const char *end, int64_t number) except -1:
+        """A line of a known process without level, logger and bracket, while no record of it is open: an access line, or one that says nothing."""
+        cdef const char *body = find_bytes(line + self.width, end - line - self.width, b": ", 2)
+        cdef int32_t i
+        cdef int64_t at
+        cdef Left left
+        if body == NULL or body + 2 >= end:
+            return False
+        body += 2
+        i = self.senders.find(line + self.width, body - line - self.width)
+        if i < 0 or memchr(b"DIWECTA", body[0], 7) != NULL:
+            return False
+        left = <Left>self.sender_list[i]
+        if not left.quick or PyByteArray_AS_STRING(self.busy)[left.process]:
+            return False
+        at = self._instant(line)
+        if at == NO_TIME:
+            return False
+        if end - body > 6 and memcmp(body, b"[pid: ", 6) == 0:
+            self.scanner.take_headless(left.process, PyBytes_FromStringAndSize(body, end - body), at, number)
+            if self.scanner._pended is None:
+                self.pended_request = -1
+            return True
+        if not left.used:
+            left.used, left.first, left.last = True, at, at
+        elif at > left.last:
+            left.last = at
+        elif at < left.first:
+            left.first = at
+        return True
+
+    cdef int _count(self, Left left, int32_t request, int64_t at, int64_t number, int64_t latest) except -1:
+        """What every record tells, whatever its message: that this process lived then, and was at work on this request."""
+        cdef Slot *s
+        cdef int32_t i
+        cdef int32_t key[2]
+        self.last_left = left
+        self.latest.data.as_longlongs[left.process] = at
+        if not left.used:
+            left.used, left.first, left.last = True, at, at
+        elif at > left.last:
+            left.last = at
+        elif at < left.first:
+            left.first = at
+        if request < 0:
+            return 0
+        if left.last_request != request:
+            key[0], key[1] = request, left.origin
+            i = self.slots.find(<char *>key, 8)
+            if i < 0:
+                if self.slot_count == self.slot_room:
+                    self.slot_room *= 2
+                    self.slot = <Slot *>PyMem_Realloc(self.slot, self.slot_room * sizeof(Slot))
+                    if self.slot == NULL:
+                        raise MemoryError()
+                i = self.slot_count
+                self.slot_count += 1
+                self.slots.add(<char *>key, 8, i)
+                s = &self.slot[i]
+                s.request, s.origin = request, left.origin
+                s.first = s.last = s.begun_at = s.ended_at = at
+                s.begun_line = s.ended_line = number
+            left.last_request, left.last_slot = request, i
+        s = &self.slot[left.last_slot]
+        if at < s.first:
+            s.first = at
+        if at > s.last:
+            s.last = at
+        s.ended_line, s.ended_at = number, at
+        return 0
+
+    cdef int _pend(self, Left left, int32_t request, const char *line, const char *end) except -1:
+        cdef int64_t worker = -1
+        if left.debug and not self.oslo:
+            worker = _worker(line, end)
+        if left.pid >= 0:
+            self.workers.push(left.pid, request)
+        if worker >= 0 and worker != left.pid:
+            self.workers.push(worker, request)
+        return 0
+
+    cdef bint _message(self, Left left, int32_t request, const char *text, const char *end, int64_t at, int64_t number) except -1:
+        """Find out what a record says, and add it to the events if it says something."""
+        cdef const char *starts[32]
+        cdef size_t lengths[32]
+        cdef const char *stop = end
+        cdef const char *cut
+        cdef RowMatcher matcher
+        cdef Py_ssize_t i
+        if end - text > 6 and (memcmp(text, b"Task '", 6) == 0 or memcmp(text, b"Flow '", 6) == 0):
+            return left.debug and self._transition(left, request, text, end, at, number)
+        if left.debug:
+            if self.oslo:
+                stop = _oslo_suffix(text, end)
+            else:
+                stop = _devstack_suffix(text, end)
+            if stop == NULL:
+                return False
+        for i in range(PyList_GET_SIZE(left.matchers)):
+            matcher = <RowMatcher>left.matchers[i]
+            if matcher.count <= 32 and matcher.match(text, stop - text, starts, lengths):
+                if matcher.says:
+                    if matcher.declines:
+                        return False
+                    self._add(request, left.kinds[i], left.origin, at, number, NULL, matcher.values(starts, lengths))
+                return True
+        return request < 0
+
+    cdef bint _transition(self, Left left, int32_t request, const char *text, const char *end, int64_t at, int64_t number) except -1:
+        cdef const char *name = text + 6
+        cdef const char *quote = find_bytes(name, end - name, b"' (", 3)
+        cdef const char *state
+        cdef const char *from_
+        cdef const char *old
+        cdef const char *stop
+        cdef char key[512]
+        cdef size_t n
+        cdef int32_t k
+        if quote == NULL or end - quote < 39 + INTO_LEN or memcmp(quote + 39, INTO, INTO_LEN) != 0:
+            return False
+        state = quote + 39 + INTO_LEN
+        from_ = find_bytes(state, end - state, FROM, FROM_LEN)
+        if from_ == NULL or from_ - state > 20:
+            return False
+        old = from_ + FROM_LEN
+        stop = <const char *>memchr(old, 39, end - old)
+        if stop == NULL or stop - old > 20 or quote - name > 400:
+            return False
+        memcpy(key, text, 4)
+        key[4] = 0
+        n = 5
+        memcpy(key + n, name, quote - name)
+        n += quote - name
+        key[n] = 0
+        n += 1
+        memcpy(key + n, state, from_ - state)
+        n += from_ - state
+        key[n] = 0
+        n += 1
+        memcpy(key + n, old, stop - old)
+        n += stop - old
+        k = self.kinds.find(key, n)
+        if k < 0:
+            return False
+        kind, finders = self.kind_list[k]
+        facts = None
+        if self.oslo:
+            if finders:
+                end = _oslo_suffix(text, end)
+                if end == NULL:
+                    return False
+        elif not _ends_whole(end, text):
+            return False
+        if finders and end - stop > RESULT_LEN and memcmp(stop + 1, RESULT, RESULT_LEN) == 0:
+            facts = self._find_results(stop + 1 + RESULT_LEN, end, finders)
+        self._add(request, kind, left.origin, at, number, quote + 3, facts)
+        return True
+
+    cdef tuple _find_results(self, const char *text, const char *end, tuple finders):
+        """The values of a result's facts: by `Finder` where the pattern is simple, else by the pattern itself."""
+        cdef const char *stop = end
+        cdef const char *p = end - 4
+        cdef Py_ssize_t i
+        while p >= text:  # rfind of "' {{"
+            if p[0] == 39 and memcmp(p, b"' {{", 4) == 0:
+                stop = p
+                break
+            p -= 1
+        if p < text:
+            while stop > text and stop[-1] == 39:
+                stop -= 1
+        cdef tuple found = PyTuple_New(len(finders))
+        for i in range(len(finders)):
+            finder = finders[i]
+            if type(finder) is Finder:
+                value = (<Finder>finder).search(text, stop)
+            else:  # (the pattern, what it begins with)
+                pattern, prefix = finder
+                p = find_bytes(text, stop - text, PyBytes_AS_STRING(prefix), PyBytes_GET_SIZE(prefix))
+                match = None if p == NULL else pattern.search(PyBytes_FromStringAndSize(p, stop - p))
+                value = match and match[1]
+            Py_INCREF(value)
+            PyTuple_SET_ITEM(found, i, value)
+        return found
+
+    cdef int _add(self, int32_t request, int32_t kind, int32_t origin, int64_t at, int64_t number, const char *uuid, facts) except -1:
+        cdef int i = self.waiting
+        self.w_request[i], self.w_kind[i], self.w_origin[i] = request, kind, origin
+        self.w_line[i], self.w_at[i] = number, at
+        if uuid == NULL:
+            memset(self.w_uuid[i], 0, 36)
+        else:
+            memcpy(self.w_uuid[i], uuid, 36)
+        if facts is None:
+            self.w_fact[i] = -1
+        else:
+            self.w_fact[i] = <int32_t>PyList_GET_SIZE(self.events.facts)
+            (<list>self.events.facts).append(facts)
+        self.waiting = i + 1
+        if self.waiting == BATCH:
+            self._flush()
+        return 0
+
+    cdef int _flush(self) except -1:
+        cdef int n = self.waiting
+        if n:
+            events = self.events
+            array.extend_buffer(events.request, <char *>self.w_request, n)
+            array.extend_buffer(events.kind, <char *>self.w_kind, n)
+            array.extend_buffer(events.origin, <char *>self.w_origin, n)
+            array.extend_buffer(events.fact, <char *>self.w_fact, n)
+            array.extend_buffer(events.line, <char *>self.w_line, n)
+            array.extend_buffer(events.at, <char *>self.w_at, n)
+            array.extend_buffer(events.uuid, <char *>self.w_uuid, n * 36)
+            self.waiting = 0
+        return 0
+
+
+cdef int64_t STEP = 0
+cdef int64_t GAP = 0
+cdef dict _matchers = {}
+
+
+cdef RowMatcher _matcher(row):
+    found = _matchers.get(id(row))
+    if found is None or found[0] is not row:
+        found = _matchers[id(row)] = (row, RowMatcher(row))
+    return found[1]
+
+
+cdef extern from "Python.h":
+    char *PyByteArray_AS_STRING(object)
+
+
+cdef bint _ends_whole(const char *end, const char *text) noexcept nogil:
+    """Whether the text ends as DevStack's debug suffix does, with or without a blank behind it."""
+    if end - text >= 2 and end[-1] == 125 and end[-2] == 125:
+        return True
+    return end - text >= 3 and end[-1] == 32 and end[-2] == 125 and end[-3] == 125
+
+
+cdef const char *_devstack_suffix(const char *text, const char *end) noexcept nogil:
+    """Where the debug suffix begins; NULL if the record has none or does not end in it."""
+    cdef const char *p = end - 3
+    if not _ends_whole(end, text):
+        return NULL
+    while p >= text:
+        if p[0] == 32 and p[1] == 123 and p[2] == 123:  # " {{"
+            return p
+        p -= 1
+    return NULL
+
+
+cdef inline bint _blank(char c) noexcept nogil:
+    return c == 32 or 9 <= c <= 13
+
+
+cdef const char *_oslo_suffix(const char *text, const char *end) noexcept nogil:
+    """Where oslo.log's debug suffix begins (a blank, a function, a path ending in .py or .pyc, a colon, a line number); NULL if there is none."""
+    cdef const char *least = end - 400 if end - text > 400 else text
+    cdef const char *p = end
+    cdef const char *q
+    while p > least and 48 <= p[-1] <= 57:
+        p -= 1
+    if end - p < 1 or end - p > 10 or p <= least or p[-1] != 58:
+        return NULL
+    p -= 1  # the colon
+    q = p
+    if q - least >= 4 and q[-1] == 99:  # .pyc
+        q -= 1
+    if q - least < 4 or memcmp(q - 3, b".py", 3) != 0:
+        return NULL
+    q -= 3
+    p = q
+    while q > least and not _blank(q[-1]):
+        q -= 1
+    if q == p or q <= least or q[-1] != 32:
+        return NULL
+    q -= 1  # the blank between function and path
+    p = q
+    while q > least and not _blank(q[-1]):
+        q -= 1
+    if q == p or q <= least or q[-1] != 32:
+        return NULL
+    return q - 1
+
+
+cdef int64_t _worker(const char *line, const char *end) noexcept nogil:
+    """The worker's pid in DevStack's debug suffix, -1 if there is none: `headers.worker_pid`."""
+    cdef const char *p = end - 7
+    cdef const char *q
+    cdef int64_t pid = 0
+    while p >= line:
+        if p[0] == 123 and memcmp(p, b"{{(pid=", 7) == 0:
+            q = p + 7
+            while q < end and q - p < 17 and 48 <= q[0] <= 57:
+                pid = pid * 10 + q[0] - 48
+                q += 1
+            return pid if q > p + 7 and q < end and q[0] == 41 else -1
+        p -= 1
+    return -1
+
+
+def count_lines(bytes data):
+    """How many ends of lines there are."""
+    cdef const char *p = PyBytes_AS_STRING(data)
+    cdef const char *end = p + PyBytes_GET_SIZE(data)
+    cdef Py_ssize_t n = 0
+    while True:
+        p = <const char *>memchr(p, 10, end - p)
+        if p == NULL:
+            return n
+        n += 1
+        p += 1
+
+
+def is_dirty(bytes data):
+    """Whether a block has anything in it that `scan.clean` takes out."""
+    cdef const char *text = PyBytes_AS_STRING(data)
+    cdef size_t n = PyBytes_GET_SIZE(data)
+    cdef const char *p = text
+    cdef const char *end = text + n
+    if memchr(text, 27, n) != NULL or memchr(text, 13, n) != NULL or memchr(text, 0, n) != NULL:
+        return True
+    while True:
+        p = <const char *>memchr(p, 35, end - p)  # #
+        if p == NULL:
+            break
+        if end - p >= 5 and memcmp(p, b"#033[", 5) == 0:
+            return True
+        p += 1
+    p = text
+    while True:
+        p = <const char *>memchr(p, 0xEF, end - p)
+        if p == NULL:
+            return False
+        if end - p >= 3 and memcmp(p, b"\xef\xbb\xbf", 3) == 0:
+            return True
+        p += 1
+
+
+cdef enum:
+    LITERAL, MAYBE, ONE_OF
+    DIGITS, HEX, WORD, UNQUOTED, LISTED
+
+
+cdef class Finder:
+    """A pattern of a result's fact, if it is a sequence of literals, optional bytes and choices of bytes before a run of one class.
+
+    ``steps`` are (op, bytes); ``run`` is (class, least, most), ``after`` a literal behind the run, ``edge`` whether a word must end there.
+    """
+
+    cdef list steps
+    cdef int run, count
+    cdef Py_ssize_t least, most
+    cdef bytes after, anchor
+    cdef bint edge
+    cdef int ops[8]
+    cdef const char *texts[8]
+    cdef Py_ssize_t sizes[8]
+    cdef int anchor_at
+
+    def __cinit__(self, steps, run, least, most, after, edge):
+        cdef int i
+        self.steps, self.run, self.least, self.most, self.after, self.edge = list(steps), run, least, most, after, edge
+        self.count = len(self.steps)
+        if self.count > 8:
+            raise ValueError("too many steps")
+        self.anchor_at = 0
+        for i in range(self.count):
+            op, text = self.steps[i]
+            self.ops[i], self.texts[i], self.sizes[i] = op, PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)
+        # Searched for is the first literal; before it may stand at most one choice.
+        if self.ops[0] == ONE_OF:
+            self.anchor_at = 1
+        if self.ops[self.anchor_at] != LITERAL:
+            raise ValueError("no literal to search for")
+
+    cdef object search(self, const char *text, const char *end):
+        """The run behind the first place that fits, None if there is none."""
+        cdef const char *p = text
+        cdef const char *at
+        cdef const char *q
+        cdef int i
+        while True:
+            at = find_bytes(p, end - p, self.texts[self.anchor_at], self.sizes[self.anchor_at])
+            if at == NULL:
+                return None
+            p = at + 1
+            if self.anchor_at and (at == text or memchr(self.texts[0], at[-1], self.sizes[0]) == NULL):
+                continue
+            q = at
+            for i in range(self.anchor_at, self.count):
+                if self.ops[i] == LITERAL:
+                    if end - q < self.sizes[i] or memcmp(q, self.texts[i], self.sizes[i]) != 0:
+                        break
+                    q += self.sizes[i]
+                elif self.ops[i] == MAYBE:
+                    if q < end and q[0] == self.texts[i][0]:
+                        q += 1
+                else:
+                    if q >= end or memchr(self.texts[i], q[0], self.sizes[i]) == NULL:
+                        break
+                    q += 1
+            else:
+                found = self._run(q, end)
+                if found is not None:
+                    return found
+
+    cdef object _run(self, const char *q, const char *end):
+        cdef const char *begin = q
+        cdef Py_ssize_t most = self.most if self.most < end - q else end - q
+        if self.run == LISTED:  # [ … ] without brackets inside
+            if q >= end or q[0] != 91:
+                return None
+            q += 1
+            while q < end and q[0] != 91 and q[0] != 93 and q - begin <= self.most:
+                q += 1
+            if q >= end or q[0] != 93:
+                return None
+            q += 1
+        else:
+            while q - begin < most and _fits(self.run, q[0]):
+                q += 1
+            if q - begin < self.least:
+                return None
+            if self.edge and q < end and _fits(WORD, q[0]):
+                return None
+        if PyBytes_GET_SIZE(self.after) and (end - q < PyBytes_GET_SIZE(self.after) or memcmp(q, PyBytes_AS_STRING(self.after), PyBytes_GET_SIZE(self.after)) != 0):
+            return None
+        return PyBytes_FromStringAndSize(begin, q - begin)
+
+
+cdef inline bint _fits(int run, char c) noexcept nogil:
+    if run == DIGITS:
+        return 48 <= c <= 57
+    if run == HEX:
+        return 48 <= c <= 57 or 97 <= c <= 102 or c == 45
+    if run == WORD:
+        return 48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122 or c == 95
+    return c != 39
+
+
+OPS = {"literal": LITERAL, "maybe": MAYBE, "one of": ONE_OF}
+RUNS = {"digits": DIGITS, "hex": HEX, "word": WORD, "unquoted": UNQUOTED, "list": LISTED}
