@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "voltrace"
 
 # room -> the rooms and spine modules that it may import. The spine is in layers: each may know those above it.
-SPINE = ["errors", "collector", "kernel", "lifecycle", "trace", "verdict", "profile", "formats", "messages", "query", "encode"]
+SPINE = ["errors", "collector", "kernel", "lifecycle", "trace", "verdict", "profile", "formats", "messages", "query", "encode", "measure"]
 MAY_KNOW = {
     "errors": [],
     "collector": [],
@@ -25,6 +25,7 @@ MAY_KNOW = {
     "messages": ["formats"],
     "query": ["errors", "verdict", "lifecycle"],
     "encode": ["trace", "verdict"],
+    "measure": ["trace", "lifecycle"],
     "explain": ["errors", "verdict"],
     "sim": [*SPINE],
     "parse": [*SPINE],

@@ -4,32 +4,42 @@ import csv
 import io
 import json
 
+import pandas
 import pytest
 
-from voltrace.report.measure import group, quantiles
-from voltrace.report.tables import stats_table, to_csv, to_json, to_text
+from voltrace.measure import group, observe, quantiles
+from voltrace.report.tables import TIMES, Times, to_csv, to_json, to_text
+from voltrace.report.tables import stats_table as table_of
 
 from .examples import created, lost, mixed, stuck
 
 
+def stats_table(timelines) -> list[Times]:
+    return table_of(group(timelines))
+
+
 def test_stats_table__two_requests__seconds_and_share():
     table = stats_table([created(1, driver=500_000)[0], created(2, driver=700_000)[0]])
-    driver = table[table.name == "CreateVolumeFromSpecTask"].iloc[0].to_dict()
+    (driver,) = (row._asdict() for row in table if row.name == "CreateVolumeFromSpecTask")
     assert driver == {"kind": "task", "service": "volume", "name": "CreateVolumeFromSpecTask", "n": 2, "min_s": 0.5, "p50_s": 0.6, "p90_s": 0.68, "p99_s": 0.698, "max_s": 0.7, "share_percent": pytest.approx(82.09, abs=0.01)}  # fmt: skip
 
 
 def test_stats_table__what_never_ended__is_no_duration():
     table = stats_table([stuck()[0], lost()[0]])
-    assert "CreateVolumeFromSpecTask" not in set(table.name) and "volume_create_manager" not in set(table.name)
-    assert table[table.kind == "handoff"].n.tolist() == [1, 1]
+    assert not {"CreateVolumeFromSpecTask", "volume_create_manager"} & {row.name for row in table}
+    assert [row.n for row in table if row.kind == "handoff"] == [1, 1]
 
 
-def test_stats_table__agrees_with_the_pages_quantiles():
+def test_stats_table__agrees_with_pandas():
     timelines = mixed(60)[0].timelines
-    table = stats_table(timelines)
-    for (kind, service, name), values in group(timelines).items():
-        row = table[(table.kind == kind) & (table.service == service) & (table.name == name)].iloc[0]
-        assert [row.p50_s, row.p90_s, row.p99_s] == pytest.approx([q / 1e6 for q in quantiles(values)], abs=1e-6) and row.n == len(values)
+    groups = group(timelines)
+    observed = pandas.DataFrame(observe(timelines))
+    assert len(groups) > 10
+    for row in stats_table(timelines):
+        us = observed[(observed.kind == row.kind) & (observed.service == row.service) & (observed.name == row.name)].us
+        expected = [us.min(), *us.quantile([0.5, 0.9, 0.99]), us.max()]
+        assert [getattr(row, t) for t in TIMES] == pytest.approx([q / 1e6 for q in expected], abs=1e-6) and row.n == len(us)
+        assert quantiles(groups[row[:3]]) == pytest.approx(expected[1:4])
 
 
 def test_to_json__mixed__objects_in_seconds():

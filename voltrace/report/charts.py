@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from ..trace import Timeline
 from ..verdict import OUTCOMES, Verdict
 from .clean import clean
-from .measure import group, quantiles
+from ..measure import group, quantiles
 from .summary import judged
 from .wording import lapse, plural, utc
 

@@ -10,7 +10,7 @@ from ..verdict import Verdict
 from . import lines as source_lines
 from .against import Comparison, compare
 from .clean import clean
-from .measure import group, quantiles, request_bounds, resolution_us
+from ..measure import group, quantiles, request_bounds, resolution_us
 from .summary import Summary, group_diagnostics, judged, summarise
 from .waterfall import Waterfall, draw_up
 from .wording import bounded, lapse, meaning, plural, share, utc

@@ -10,7 +10,7 @@ from ..lifecycle import SERVICES
 from ..trace import Location, Reading, Timeline
 from ..verdict import CAUSES, DEVIATIONS, DIAGNOSTICS, GAVE_UP, OUTCOMES, Outcome, Verdict
 from .clean import clean
-from .measure import quantiles, resolution_us
+from ..measure import quantiles, resolution_us
 from .wording import lapse, meaning, utc
 
 _NOT_JUDGED = Outcome("unknown")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from ..trace import Diagnostic, Location, Reading, Timeline
 from ..verdict import OUTCOMES, Verdict
 from .clean import clean
-from .measure import quantiles, request_bounds, resolution_us
+from ..measure import quantiles, request_bounds, resolution_us
 from .summary import group_diagnostics
 from .waterfall import Bar, Waterfall, draw_up
 from .wording import NOT_KNOWN, bounded, lapse, meaning, plural, utc

@@ -13,7 +13,7 @@ from ..lifecycle import REVERTING, RUNNING
 from ..trace import Event, FlowSpan, Handoff, Location, TaskSpan, Timeline
 from ..verdict import Verdict
 from .clean import clean
-from .measure import estimate_us, is_open, resolution_us, wait_us
+from ..measure import estimate_us, is_open, resolution_us, wait_us
 from .wording import NOT_KNOWN, bounded
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ..lifecycle import FINAL_FLOW_STATES, PENDING, REVERTING, RUNNING, SERVICES, VOLUME_CREATE
-from ..trace import Bounds, FlowSpan, Handoff, TaskSpan, Timeline
+from .lifecycle import FINAL_FLOW_STATES, PENDING, REVERTING, RUNNING, SERVICES, VOLUME_CREATE
+from .trace import Bounds, FlowSpan, Handoff, TaskSpan, Timeline
+
+
+Key = tuple[str, str, str]  # kind, service, name
 
 
 class Observation(NamedTuple):
@@ -75,21 +78,21 @@ def observe(timelines: Iterable[Timeline]) -> Iterator[Observation]:
                 yield Observation("handoff", handoff.receiver, handoff_name(handoff), us)
 
 
-def group(timelines: Iterable[Timeline]) -> dict[tuple[str, str, str], list[int]]:
+def group(timelines: Iterable[Timeline]) -> dict[Key, list[int]]:
     """The observations by (kind, service, name), in the order of `ranked`."""
-    groups: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    groups: dict[Key, list[int]] = defaultdict(list)
     for kind, service, name, us in observe(timelines):
         groups[kind, service, name].append(us)
     return {key: groups[key] for key in ranked(groups)}
 
 
-def ranked(keys: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+def ranked(keys: Iterable[Key]) -> list[Key]:
     """Keys in the order in which a request meets them: the request, then each service's hand-off, flow and tasks."""
     order = {task.name: i for flow in VOLUME_CREATE.flows for i, task in enumerate(flow.tasks)}
     kinds = ("handoff", "flow", "task")
     services = ("", *SERVICES)
 
-    def rank(key: tuple[str, str, str]) -> tuple:
+    def rank(key: Key) -> tuple:
         kind, service, name = key
         place = services.index(service) if service in services else len(services)
         return place, kinds.index(kind) if kind in kinds else -1, order.get(name, len(order)), name, service
@@ -97,7 +100,7 @@ def ranked(keys: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
     return sorted(keys, key=rank)
 
 
-def quantiles(values: list[int], at: tuple[float, ...] = (0.5, 0.9, 0.99)) -> tuple[float, ...]:
+def quantiles(values: Sequence[int], at: tuple[float, ...] = (0.5, 0.9, 0.99)) -> tuple[float, ...]:
     """Quantiles by linear interpolation, as pandas computes them."""
     import numpy
 
