@@ -1,77 +1,125 @@
-"""How fast logs are read: `voltrace trace` over real lines copied with fresh ids, against a naive loop of re.match in the same run.
+"""How fast logs are read: voltrace against a naive loop, lnav and mawk, whole processes in turn over several rounds.
 
-    python benchmarks/read.py [MB] [ROUNDS]
+    python benchmarks/read.py                        # 1 GB of captured lines, 3 rounds: some minutes
+    python benchmarks/read.py --mb 60 --rounds 1     # a quick look
+    python benchmarks/read.py --markdown             # the table as the README shows it
+    python benchmarks/read.py --formats              # also: the same lines as other formats
+    python benchmarks/read.py --grow 1000,2000,4000  # also: memory as the input grows
 
-Prints, for whole processes, CPU seconds (user and system), MB per CPU-second, peak memory, and the ratio to the naive loop.
-Machines are noisy: trust the ratios of one run, not its seconds.
+The input is made of `sample_logs/concurrent`, fifty real creates at once, copied with fresh ids and a day apart each (or simulated:
+`--input simulated`). All rows read the same file, which is in the page cache by then. What each of them does:
+
+- `voltrace stats FILE --format json`: tells outcomes, times and hand-offs of every request. As installed, with one worker; the same
+  without compiled kernels; and with two workers, where the time on the wall is what counts.
+- the naive loop collects the groups of every transition by request id, and does no more with them.
+- lnav with a format of ours (`lnav_format.json`), asked for every field of every line, and no more.
+- mawk counts the lines that are transitions and takes nothing apart: nobody can be expected to be faster.
+
+CPU seconds are user and system time; all rates are per CPU-second. A ratio is taken in each round between runs that followed one
+another, and the median is shown: above 1 the row is faster. Machines are noisy: trust the ratios of one run, not its seconds.
+Needs room for the input (and for `--grow` the largest of them) in the folder for temporary files (TMPDIR says which).
+The exit status is 1 if a row failed or told other counts than it must.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import statistics
-import subprocess
+import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-_IDS = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-_NAIVE = r"""
-import collections, re, sys
-P = re.compile(r"^(\w{3} [ \d]\d \d\d:\d\d:\d\d\S*) (\S+) ([^\[]+)\[(\d+)\]: (\w+) (\S+) \[(\S+) (\S+) (\S+) (\S+)\] (Flow|Task) '([^']+)' \(([0-9a-f-]+)\) transitioned into state '(\w+)' from state '(\w+)'")
-rows = collections.defaultdict(list)
-for line in open(sys.argv[1], errors="replace"):
-    m = P.match(line)
-    if m:
-        rows[m[8]].append(m.groups())
-print(len(rows))
-"""
-
-
-def build(target: Path, megabytes: int) -> float:
-    """Real lines of 20 creates, copied with fresh ids, a day apart each. Returns the size in MB."""
-    lines = b"".join((ROOT / "sample_logs" / "sequential" / name).read_bytes() for name in ("c-api.log", "c-sch.log", "c-vol.log")).splitlines(keepends=True)
-    text = b"".join(sorted(lines, key=lambda line: line[:22]))
-    copies = max(1, megabytes * 1_000_000 // len(text))
-    with open(target, "wb") as out:
-        for k in range(copies):
-            tag, day = b"%04x" % k, b"%s %2d" % (_MONTHS[k // 28 % 12], k % 28 + 1)
-            out.write(re.sub(rb"(?m)^Nov 22", day, _IDS.sub(lambda m, tag=tag: m[0][:-4] + tag, text)))
-    return target.stat().st_size / 1e6
+from inputs import WRITERS, Input, build, simulate
+from processes import watch
+from readers import VOLTRACE, list_readers, voltrace_reader
+from rounds import Check, Row, check, run_rounds
+from tables import describe_machine, render, table_of_formats, table_of_growth, table_of_readers
 
 
 def measure(command: list[str]) -> tuple[float, float]:
-    """(CPU seconds, peak MB) of one whole process."""
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(f"{' '.join(command)}: exit {child.returncode}")
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    """(CPU seconds, peak MB) of one whole process, for `benchmarks/simulate.py`. Raises SystemExit where it fails."""
+    took = watch(command)
+    if took.failure:
+        raise SystemExit(f"{' '.join(command)}: {took.failure}")
+    return took.cpu_s, took.peak_mb
 
 
-def main(megabytes: int = 100, rounds: int = 3) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "big.log"
-        size = build(log, megabytes)
-        commands = {
-            "voltrace trace --format jsonl": [sys.executable, "-m", "voltrace.cli", "trace", str(log), "--format", "jsonl"],
-            "naive loop of re.match": [sys.executable, "-c", _NAIVE, str(log)],
-        }
-        took: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
-        for _ in range(rounds):
-            for name, command in commands.items():
-                took[name].append(measure(command))
-    print(f"{size:.0f} MB of real lines, {rounds} rounds in turn, median CPU time of whole processes")
-    for name, runs in took.items():
-        cpu, peak = statistics.median(r[0] for r in runs), max(r[1] for r in runs)
-        print(f"  {name:32} {cpu:6.2f} s  {size / cpu:6.0f} MB/s  {peak:6.0f} MB peak")
-    ratio = statistics.median(b[0] / a[0] for a, b in zip(*took.values(), strict=True))
-    print(f"  ratio to the naive loop: {ratio:.2f} (the naive loop only collects transitions; voltrace tells outcomes, times and hand-offs)")
+def main(argv: Sequence[str] | None = None) -> int:
+    args = _parse(argv)
+    passed = True
+
+    def show(title: str, rows: list[Row], table: list[list[str]], checks: list[Check]) -> None:
+        nonlocal passed
+        print(f"\n{title}\n\n{render(table, args.markdown)}\n")
+        for found in checks:
+            print(f"- {found}" if args.markdown else f"  {found}")
+        passed &= all(found.holds for found in checks) and not any(row.failure for row in rows)
+
+    print(describe_machine())
+    with tempfile.TemporaryDirectory(prefix="voltrace-read-") as name:
+        folder = Path(name)
+        source = simulate(folder / "in", args.mb) if args.input == "simulated" else build(folder / "in", args.mb)
+        rows = run_rounds([(reader, source) for reader in list_readers(source, folder)], args.rounds, args.timeout, args.quiet)
+        what = "simulated" if args.input == "simulated" else "captured"
+        title = f"{source.megabytes:,.0f} MB of {what} lines ({source.lines:,} lines, {source.requests:,} requests), {args.rounds} rounds in turn"
+        show(title, rows, table_of_readers(rows), check(rows))
+        _remove(source)
+        if args.formats:
+            sources = [build(folder / "formats" / each, args.mb, each) for each in WRITERS]
+            rows = run_rounds([(voltrace_reader(s.name, s, "--workers", "1"), s) for s in sources], args.rounds, args.timeout, args.quiet)
+            show("The same lines in other formats, read by voltrace stats with one worker", rows, table_of_formats(rows), check(rows))
+            for each in sources:
+                _remove(each)
+        if args.grow:
+            rows = []
+            for size in args.grow:
+                grown = build(folder / "grow", size)
+                rows += run_rounds([(voltrace_reader(f"{grown.megabytes:,.0f} MB", grown, "--workers", "1"), grown)], 1, args.timeout, args.quiet)
+                _remove(grown)
+            show("Memory as the input grows, voltrace stats with one worker", rows, table_of_growth(rows), check(rows))
+        print("\n" + "\n".join(_time_start_up(folder, args.timeout)))
+    return 0 if passed else 1
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mb", type=float, default=1000, help="size of the input (default 1000)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each row runs (default 3)")
+    parser.add_argument("--input", choices=("captured", "simulated"), default="captured", help="which lines are read (default captured)")
+    parser.add_argument("--formats", action="store_true", help=f"also read the same lines as {', '.join(WRITERS)}")
+    parser.add_argument("--grow", type=_sizes, default=[], metavar="MB,MB…", help="also read inputs of these sizes once, and show the memory")
+    parser.add_argument("--markdown", action="store_true", help="tables in Markdown")
+    parser.add_argument("--timeout", type=float, default=3600, metavar="SECONDS", help="a run that takes longer has failed (default 3600)")
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    return parser.parse_args(argv)
+
+
+def _sizes(text: str) -> list[float]:
+    return [float(size) for size in text.split(",")]
+
+
+def _remove(source: Input) -> None:
+    for path in source.paths:
+        path.unlink()
+
+
+def _time_start_up(folder: Path, timeout_s: float, runs: int = 7) -> list[str]:
+    """Lines that tell how long small things take on the wall: the shortest of some runs each."""
+    small = build(folder / "small", 1)
+    commands = {
+        "voltrace --help": (*VOLTRACE, "--help"),
+        f"voltrace stats of {small.megabytes:.1f} MB": voltrace_reader("", small).command,
+    }
+    lines = []
+    for name, command in commands.items():
+        tries = [watch(command, timeout_s=timeout_s) for _ in range(runs)]
+        failure = next((took.failure for took in tries if took.failure), None)
+        lines.append(
+            f"{name}: " + (f"failed: {failure}" if failure else f"{min(took.wall_s for took in tries) * 1000:.0f} ms on the wall, the shortest of {runs}")
+        )
+    _remove(small)
+    return lines
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3]))
+    sys.exit(main())
