@@ -24,15 +24,17 @@ The exit status is 1 if a row failed or told other counts than it must.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from inputs import WRITERS, Input, build, simulate
 from processes import watch
-from readers import VOLTRACE, list_readers, voltrace_reader
-from rounds import Check, Row, check, run_rounds
+from readers import VOLTRACE, Reader, list_readers, voltrace_reader
+from rounds import Row, check, run_rounds
 from tables import describe_machine, render, table_of_formats, table_of_growth, table_of_readers
 
 
@@ -46,39 +48,52 @@ def measure(command: list[str]) -> tuple[float, float]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = _parse(argv)
+    print(describe_machine(), flush=True)
     passed = True
-
-    def show(title: str, rows: list[Row], table: list[list[str]], checks: list[Check]) -> None:
-        nonlocal passed
-        print(f"\n{title}\n\n{render(table, args.markdown)}\n")
-        for found in checks:
-            print(f"- {found}" if args.markdown else f"  {found}")
-        passed &= all(found.holds for found in checks) and not any(row.failure for row in rows)
-
-    print(describe_machine())
     with tempfile.TemporaryDirectory(prefix="voltrace-read-") as name:
         folder = Path(name)
-        source = simulate(folder / "in", args.mb) if args.input == "simulated" else build(folder / "in", args.mb)
-        rows = run_rounds([(reader, source) for reader in list_readers(source, folder)], args.rounds, args.timeout, args.quiet)
-        what = "simulated" if args.input == "simulated" else "captured"
-        title = f"{source.megabytes:,.0f} MB of {what} lines ({source.lines:,} lines, {source.requests:,} requests), {args.rounds} rounds in turn"
-        show(title, rows, table_of_readers(rows), check(rows))
-        _remove(source)
-        if args.formats:
-            sources = [build(folder / "formats" / each, args.mb, each) for each in WRITERS]
-            rows = run_rounds([(voltrace_reader(s.name, s, "--workers", "1"), s) for s in sources], args.rounds, args.timeout, args.quiet)
-            show("The same lines in other formats, read by voltrace stats with one worker", rows, table_of_formats(rows), check(rows))
-            for each in sources:
-                _remove(each)
-        if args.grow:
-            rows = []
-            for size in args.grow:
-                grown = build(folder / "grow", size)
-                rows += run_rounds([(voltrace_reader(f"{grown.megabytes:,.0f} MB", grown, "--workers", "1"), grown)], 1, args.timeout, args.quiet)
-                _remove(grown)
-            show("Memory as the input grows, voltrace stats with one worker", rows, table_of_growth(rows), check(rows))
-        print("\n" + "\n".join(_time_start_up(folder, args.timeout)))
+        start_up = _time_start_up(folder, args.timeout)  # first, so that Python has compiled what it imports
+        for title, rows, table in _compare(args, folder):
+            found = check(rows)
+            print(f"\n{title}\n\n{render(table, args.markdown)}\n")
+            print("\n".join(f"- {each}" for each in found), flush=True)
+            passed &= all(each.holds for each in found) and not any(row.failure for row in rows)
+    print("\nOn the wall, the shortest of some runs:\n\n" + "\n".join(f"- {line}" for line in start_up))
     return 0 if passed else 1
+
+
+def _compare(args: argparse.Namespace, folder: Path) -> Iterator[tuple[str, list[Row], list[list[str]]]]:
+    """Title, rows and table of each comparison that is asked for. Inputs go when they are no longer needed."""
+
+    def run(readers: list[tuple[Reader, Input]], rounds: int) -> list[Row]:
+        return run_rounds(readers, rounds, args.timeout, args.quiet)
+
+    with _removed(simulate(folder / "in", args.mb) if args.input == "simulated" else build(folder / "in", args.mb)) as source:
+        rows = run([(reader, source) for reader in list_readers(source, folder)], args.rounds)
+    rounds = f"{args.rounds} round{'s in turn' if args.rounds > 1 else ''}"
+    title = f"{source.megabytes:,.0f} MB of {args.input} lines ({source.lines:,} lines, {source.requests:,} requests), {rounds}"
+    yield title, rows, table_of_readers(rows)
+    if args.formats:
+        with ExitStack() as stack:
+            sources = [stack.enter_context(_removed(build(folder / name, args.mb, name))) for name in WRITERS]
+            rows = run([(voltrace_reader(each.name, each, "--workers", "1"), each) for each in sources], args.rounds)
+        yield f"The same lines in other formats, voltrace stats with one worker, {rounds}", rows, table_of_formats(rows)
+    if args.grow:
+        rows = []
+        for size in args.grow:
+            with _removed(build(folder / "grown", size)) as grown:
+                rows += run([(voltrace_reader(f"{grown.megabytes:,.0f} MB", grown, "--workers", "1"), grown)], 1)
+        yield "Memory as the input grows, voltrace stats with one worker", rows, table_of_growth(rows)
+
+
+@contextmanager
+def _removed(source: Input) -> Iterator[Input]:
+    """The input, whose files are removed afterwards: several of a gigabyte need not lie around at once."""
+    try:
+        yield source
+    finally:
+        for path in source.paths:
+            path.unlink()
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -98,26 +113,15 @@ def _sizes(text: str) -> list[float]:
     return [float(size) for size in text.split(",")]
 
 
-def _remove(source: Input) -> None:
-    for path in source.paths:
-        path.unlink()
-
-
 def _time_start_up(folder: Path, timeout_s: float, runs: int = 7) -> list[str]:
-    """Lines that tell how long small things take on the wall: the shortest of some runs each."""
-    small = build(folder / "small", 1)
-    commands = {
-        "voltrace --help": (*VOLTRACE, "--help"),
-        f"voltrace stats of {small.megabytes:.1f} MB": voltrace_reader("", small).command,
-    }
+    """Lines that tell how long small things take."""
     lines = []
-    for name, command in commands.items():
-        tries = [watch(command, timeout_s=timeout_s) for _ in range(runs)]
-        failure = next((took.failure for took in tries if took.failure), None)
-        lines.append(
-            f"{name}: " + (f"failed: {failure}" if failure else f"{min(took.wall_s for took in tries) * 1000:.0f} ms on the wall, the shortest of {runs}")
-        )
-    _remove(small)
+    with _removed(build(folder / "small", 1)) as small:
+        os.truncate(small.paths[0], 1_000_000)
+        for name, command in {"voltrace --help": [*VOLTRACE, "--help"], "voltrace stats of 1 MB": voltrace_reader("small", small).command}.items():
+            tries = [watch(command, timeout_s=timeout_s) for _ in range(runs)]
+            failure = next((took.failure for took in tries if took.failure), None)
+            lines.append(f"{name}: failed: {failure}" if failure else f"{name}: {min(took.wall_s for took in tries) * 1000:.0f} ms")
     return lines
 
 

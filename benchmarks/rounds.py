@@ -6,7 +6,6 @@ import statistics
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from inputs import Input
 from processes import Took, watch
@@ -44,7 +43,7 @@ class Check:
 def run_rounds(readers: Sequence[tuple[Reader, Input]], rounds: int, timeout_s: float = 3600, quiet: bool = False) -> list[Row]:
     """One row a reader, in their order. One that is absent never runs; one that fails runs no more, and the others go on."""
     rows = [Row(reader, source) for reader, source in readers]
-    for source in {row.source.paths: row.source for row in rows}.values():
+    for source in dict.fromkeys(row.source for row in rows):
         _warm(source)
     for number in range(rounds):
         for row in rows:
@@ -84,7 +83,7 @@ def check(rows: Sequence[Row]) -> list[Check]:
     the same file in several ways, the same output byte for byte."""
     found = []
     naive = find(rows, NAIVE)
-    outputs: dict[tuple[Path, ...], list[str]] = {}
+    outputs: dict[Input, list[str]] = {}
     for row in rows:
         if not row.measured:
             continue
@@ -95,7 +94,7 @@ def check(rows: Sequence[Row]) -> list[Check]:
             wanted = naive.answer.transitions or 0
             found.append(Check(answer.transitions == wanted, f"{name}: {answer.transitions:,} transitions, {wanted:,} by the naive loop"))
         if tuple(row.reader.command[: len(VOLTRACE)]) == VOLTRACE:
-            outputs.setdefault(source.paths, []).append(row.output)
+            outputs.setdefault(source, []).append(row.output)
     for said in outputs.values():
         if len(said) > 1:
             found.append(Check(len(set(said)) == 1, f"voltrace: the same answer, byte for byte, in {len(said)} ways to run"))
