@@ -45,10 +45,15 @@ def watch(command: Sequence[str], env: dict[str, str] | None = None, timeout_s: 
             return Took(0, 0, 0, "", str(error))
         sampler = _Sampler(child.pid, began + timeout_s)
         sampler.start()
-        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # its number stays taken until the sampler is done with it
-        wall = time.perf_counter() - began
-        sampler.over.set()
-        sampler.join()
+        try:
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # its number stays taken until the sampler is done with it
+        except BaseException:  # such as Control-C, which does not reach a session of its own
+            os.killpg(child.pid, signal.SIGKILL)
+            raise
+        finally:
+            wall = time.perf_counter() - began
+            sampler.over.set()
+            sampler.join()
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         failure = None

@@ -2,6 +2,7 @@
 
     python benchmarks/read.py                        # 1 GB of captured lines, 3 rounds: some minutes
     python benchmarks/read.py --mb 60 --rounds 1     # a quick look
+    python benchmarks/read.py --only naive,lnav      # some of the rows
     python benchmarks/read.py --markdown             # the table as the README shows it
     python benchmarks/read.py --formats              # also: the same lines as other formats
     python benchmarks/read.py --grow 1000,2000,4000  # also: memory as the input grows
@@ -69,7 +70,8 @@ def _compare(args: argparse.Namespace, folder: Path) -> Iterator[tuple[str, list
         return run_rounds(readers, rounds, args.timeout, args.quiet)
 
     with _removed(simulate(folder / "in", args.mb) if args.input == "simulated" else build(folder / "in", args.mb)) as source:
-        rows = run([(reader, source) for reader in list_readers(source, folder)], args.rounds)
+        chosen = [reader for reader in list_readers(source, folder) if any(word in reader.name for word in args.only)]
+        rows = run([(reader, source) for reader in chosen], args.rounds)
     rounds = f"{args.rounds} round{'s in turn' if args.rounds > 1 else ''}"
     title = f"{source.megabytes:,.0f} MB of {args.input} lines ({source.lines:,} lines, {source.requests:,} requests), {rounds}"
     yield title, rows, table_of_readers(rows)
@@ -101,6 +103,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--mb", type=float, default=1000, help="size of the input (default 1000)")
     parser.add_argument("--rounds", type=int, default=3, help="how often each row runs (default 3)")
     parser.add_argument("--input", choices=("captured", "simulated"), default="captured", help="which lines are read (default captured)")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[""], metavar="WORD,WORD…", help="only rows whose names hold one of these words")
     parser.add_argument("--formats", action="store_true", help=f"also read the same lines as {', '.join(WRITERS)}")
     parser.add_argument("--grow", type=_sizes, default=[], metavar="MB,MB…", help="also read inputs of these sizes once, and show the memory")
     parser.add_argument("--markdown", action="store_true", help="tables in Markdown")

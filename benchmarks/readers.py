@@ -30,13 +30,9 @@ for line in open(sys.argv[1], errors="replace"):
 print(len(rows), sum(map(len, rows.values())))
 """
 
-# Every column of the format is asked for in every line, so nothing that the pattern takes apart may be left out.
-_LNAV_COLUMNS = "log_level host unit logger global_request_id request_id project user kind name uuid old_state".split()
-_LNAV_QUERY = (
-    "SELECT count(new_state) AS transitions, count(DISTINCT uuid) AS uuids, max(log_time) AS last, max(pid) AS pid, "
-    + ", ".join(f"max(length({column})) AS {column}" for column in _LNAV_COLUMNS)
-    + " FROM cinder_log"
-)
+# Every column of the format is asked for in every line, in the way that is cheapest to lnav.
+_LNAV_COLUMNS = "log_time log_level host unit pid logger global_request_id request_id project user kind name uuid old_state".split()
+_LNAV_QUERY = f"SELECT count(new_state) AS transitions, {', '.join(f'count({column})' for column in _LNAV_COLUMNS)} FROM cinder_log"
 
 
 @dataclass(frozen=True, slots=True)
