@@ -9,7 +9,6 @@ from typing import NamedTuple
 from .lifecycle import FINAL_FLOW_STATES, PENDING, REVERTING, RUNNING, SERVICES, VOLUME_CREATE
 from .trace import Bounds, FlowSpan, Handoff, TaskSpan, Timeline
 
-
 Key = tuple[str, str, str]  # kind, service, name
 
 

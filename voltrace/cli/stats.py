@@ -17,10 +17,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from ..measure import group
     from ..report import tables
 
     reading, _ = read(args)
-    table = tables.stats_table(reading.timelines)
+    table = tables.stats_table(group(reading.timelines))
     write = {"text": tables.to_text, "json": tables.to_json, "csv": tables.to_csv}[args.format]
     sys.stdout.write(write(table))
     return 0

@@ -14,8 +14,8 @@ from ..formats import ESCAPE, HEAD
 from ..messages import Row
 from ..trace import Kind, Location
 from .clock import StampReader
-from .framing import JOURNAL_NOTE, Framing, cut_bars
 from .finders import compile_finder
+from .framing import JOURNAL_NOTE, Framing, cut_bars
 from .headers import MANY_HEADERS, widen
 from .records import Records
 from .sources import Block

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from secrets import randbits
 from typing import NamedTuple
@@ -79,17 +80,10 @@ class SeenTable:
         for column, value in zip(self.COLUMNS, values):
             getattr(self, column).append(value)
 
-    def by_request(self) -> dict[int, dict[int, Seen]]:
-        """What was seen of each request, by origin."""
-        found: dict[int, dict[int, Seen]] = {}
-        rows = zip(*(getattr(self, column) for column in self.COLUMNS))
-        for request, origin, first, last, begun_line, begun_at, ended_line, ended_at in rows:
-            own, seen = found.setdefault(request, {}), Seen(first, last, (begun_line, begun_at), (ended_line, ended_at))
-            if origin in own:
-                own[origin].join(seen)
-            else:
-                own[origin] = seen
-        return found
+    def row(self, row: int) -> tuple[int, Seen]:
+        """Origin and `Seen` of a row."""
+        begun, ended = (self.begun_line[row], self.begun_at[row]), (self.ended_line[row], self.ended_at[row])
+        return self.origin[row], Seen(self.first[row], self.last[row], begun, ended)
 
 
 class LineTable:
@@ -108,13 +102,9 @@ class LineTable:
         self.offset.append(offset)
         self.length.append(length)
 
-    def by_request(self) -> dict[int, Lines]:
-        """The lines of each request."""
-        rows: dict[int, list[int]] = {}
-        for row, request in enumerate(self.request):
-            rows.setdefault(request, []).append(row)
-        columns = (self.source, self.line, self.offset, self.length)
-        return {request: Lines(*(array(c.typecode, [c[row] for row in own]) for c in columns)) for request, own in rows.items()}
+    def lines(self, rows: Iterable[int]) -> Lines:
+        """The lines of these rows."""
+        return Lines(*(array(column.typecode, [column[row] for row in rows]) for column in (self.source, self.line, self.offset, self.length)))
 
 
 @dataclass(slots=True)

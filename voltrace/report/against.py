@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..lifecycle import FAILURE, REVERTED, REVERTING, RUNNING, SERVICES, SUCCESS
+from ..measure import group, quantiles, ranked
 from ..trace import Timeline
 from ..verdict import OUTCOMES, Verdict
 from .clean import clean
-from ..measure import group, quantiles, ranked
 from .summary import judged
 from .wording import lapse, plural, share
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from ..measure import group, quantiles
 from ..trace import Timeline
 from ..verdict import OUTCOMES, Verdict
 from .clean import clean
-from ..measure import group, quantiles
 from .summary import judged
 from .wording import lapse, plural, utc
 

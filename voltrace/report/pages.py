@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..measure import group, quantiles, request_bounds, resolution_us
 from ..trace import Location, Reading, Timeline
 from ..verdict import Verdict
 from . import lines as source_lines
 from .against import Comparison, compare
 from .clean import clean
-from ..measure import group, quantiles, request_bounds, resolution_us
 from .summary import Summary, group_diagnostics, judged, summarise
 from .waterfall import Waterfall, draw_up
 from .wording import bounded, lapse, meaning, plural, share, utc

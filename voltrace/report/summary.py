@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..lifecycle import SERVICES
+from ..measure import quantiles, resolution_us
 from ..trace import Location, Reading, Timeline
 from ..verdict import CAUSES, DEVIATIONS, DIAGNOSTICS, GAVE_UP, OUTCOMES, Outcome, Verdict
 from .clean import clean
-from ..measure import quantiles, resolution_us
 from .wording import lapse, meaning, utc
 
 _NOT_JUDGED = Outcome("unknown")

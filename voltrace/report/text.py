@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from ..measure import quantiles, request_bounds, resolution_us
 from ..trace import Diagnostic, Location, Reading, Timeline
 from ..verdict import OUTCOMES, Verdict
 from .clean import clean
-from ..measure import quantiles, request_bounds, resolution_us
 from .summary import group_diagnostics
 from .waterfall import Bar, Waterfall, draw_up
 from .wording import NOT_KNOWN, bounded, lapse, meaning, plural, utc

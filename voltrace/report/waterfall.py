@@ -10,10 +10,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from ..lifecycle import REVERTING, RUNNING
+from ..measure import estimate_us, is_open, resolution_us, wait_us
 from ..trace import Event, FlowSpan, Handoff, Location, TaskSpan, Timeline
 from ..verdict import Verdict
 from .clean import clean
-from ..measure import estimate_us, is_open, resolution_us, wait_us
 from .wording import NOT_KNOWN, bounded
 
 

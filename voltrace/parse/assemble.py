@@ -1,0 +1,276 @@
+"""From what was scanned to the reading: each request's events, in causal order, become its timeline."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import chain
+
+import numpy as np
+
+from ..lifecycle import SERVICES, VOLUME_CREATE
+from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, Reading, Timeline
+from .framing import split_suffix
+from .join import join_accesses
+from .offsets import tell_offsets
+from .order import Raw, causal_order, drop_copies, drop_stretches, merge_sources
+from .repair import read_elided
+from .steps import find_step
+from .tables import NO_REQUEST, Access, Scan, Seen
+from .timeline import TimelineBuilder
+
+SERVICE_STARTED, VOLUME_CLEANED = "service-starting", "cleaning-volume"
+_PLACES = 20
+
+
+class _ByRequest:
+    """The rows of a table by request: row numbers in the order of reading."""
+
+    def __init__(self, request: np.ndarray, count: int) -> None:
+        self.order = request.argsort(kind="stable")
+        self.bounds = request[self.order].searchsorted(np.arange(-1, count + 1))
+
+    def of(self, request: int) -> np.ndarray:
+        return self.order[self.bounds[request + 1] : self.bounds[request + 2]]
+
+
+class Assembler:
+    """Puts the timelines of a scan together, one request at a time."""
+
+    def __init__(self, scan: Scan, layouts: list[str]) -> None:
+        settle_services(scan)
+        self.scan, self.layouts = scan, layouts
+        self.events = _ByRequest(np.frombuffer(scan.events.request, np.int32), len(scan.requests))
+        self.seen = _ByRequest(np.frombuffer(scan.seen.request, np.int32), len(scan.requests))
+        self.kept = _ByRequest(np.frombuffer(scan.kept.request, np.int32), len(scan.requests)) if scan.kept is not None else None
+        self._names = [p.name for p in scan.processes]
+        self._accesses: dict[int, Access] | None = None
+        self._noted: dict[str, list[Diagnostic]] = defaultdict(list)
+        for diagnostic in scan.diagnostics:
+            if diagnostic.request_id:
+                self._noted[diagnostic.request_id].append(diagnostic)
+
+    @property
+    def accesses(self) -> dict[int, Access]:
+        """The web server's line of each request that can be told to have one."""
+        if self._accesses is None:
+            self._accesses = join_accesses(self.scan, self.events.of)
+        return self._accesses
+
+    def raws(self, request: int) -> list[Raw]:
+        """The events of a request, in the order of reading."""
+        return [self._raw(row) for row in self.events.of(request).tolist()]
+
+    def _raw(self, row: int) -> Raw:
+        scan, events = self.scan, self.scan.events
+        at, (process, source) = events.at[row], scan.origins[events.origin[row]]
+        kind, service = scan.kinds[events.kind[row]], scan.processes[process].service
+        return Raw(instant(at), scan.resolution[source], service, kind, events.uuid_of(row), scan.facts_of(row) or {}, source, events.line[row], process)
+
+    def seen_of(self, request: int) -> dict[tuple[int, int], Seen]:
+        """What each source shows of each process at work on a request."""
+        found: dict[tuple[int, int], Seen] = {}
+        for row in self.seen.of(request).tolist():
+            origin, seen = self.scan.seen.row(row)
+            key = self.scan.origins[origin]
+            if key in found:
+                found[key].join(seen)
+            else:
+                found[key] = seen
+        return found
+
+    def lines_of(self, request: int) -> Lines | None:
+        """Where a request's lines lie, if that was kept."""
+        return self.scan.kept.lines(self.kept.of(request)) if self.scan.kept is not None and self.kept is not None else None
+
+    def build(self, request: int) -> tuple[Timeline, tuple[str, ...] | None]:
+        """The timeline of a request, and the sources that hold the same records of it, if several do."""
+        scan, request_id = self.scan, self.scan.requests[request]
+        builder = TimelineBuilder(request_id, scan.sources, self._names)
+        raws = self.raws(request)
+        sources = {raw.source for raw in raws}
+        raws, repeated = drop_stretches(raws)
+        if repeated:
+            where = Location(scan.sources[repeated[0].source], repeated[0].line)
+            builder.diagnostics.append(Diagnostic("duplicated-records", f"{len(repeated)} records of this request stand in the log twice", where, request_id))
+        raws, copied = drop_copies(raws, self._who)
+        ordered = order_raws(raws)
+        for raw in ordered:
+            elided = None
+            if raw.kind.row == "unmatched":
+                layout = self.layouts[raw.source]
+                elided = read_elided(scan.catalogue, raw.kind.level, raw.facts["logger"], raw.facts["text"], layout)
+                if elided is None and raw.kind.level == "DEBUG" and split_suffix(raw.facts["text"], layout)[1] is None:
+                    where = Location(scan.sources[raw.source], raw.line)
+                    builder.diagnostics.append(Diagnostic("torn-record", "this record breaks off: its end is missing", where, request_id))
+                    continue
+            builder.add(raw, elided)
+        builder.diagnostics += self._noted.get(request_id, ())
+        seen = self.seen_of(request)
+        step = find_step(scan.steps, seen, ordered)
+        if step:
+            builder.diagnostics.append(Diagnostic("clock-step", step[1], Location(scan.sources[step[0][0]], step[0][1]), request_id))
+        timeline = self.finish(builder, request, seen, step is not None)
+        return timeline, tuple(sorted(scan.sources[source] for source in sources))[:4] if copied else None
+
+    def finish(self, builder: TimelineBuilder, request: int, seen: dict[tuple[int, int], Seen], stepped: bool = False) -> Timeline:
+        """The timeline of a builder that was given all events."""
+        scan, info = self.scan, self.scan.info[request]
+        by_service: dict[str, list[tuple[int, Seen]]] = defaultdict(list)
+        for (process, source), span in seen.items():
+            by_service[scan.processes[process].service].append((scan.resolution[source], span))
+        start, end = _edges([(scan.resolution[source], span) for (_, source), span in seen.items()], stepped)
+        return builder.build(
+            access=self.accesses.get(request),
+            global_request_id=info.global_request_id,
+            project=info.project,
+            user=info.user,
+            start=start,
+            end=end,
+            stepped=stepped,
+            seen={service: _edges(own, stepped) for service, own in by_service.items()},
+            lines=self.lines_of(request),
+        )
+
+    def _who(self, process: int) -> object:
+        found = self.scan.processes[process]
+        return found.host, found.pid
+
+
+def order_raws(raws: list[Raw]) -> list[Raw]:
+    """The events of a request in causal order."""
+    services: dict[str, list[Raw]] = defaultdict(list)
+    for raw in raws:
+        services[raw.service].append(raw)
+    return causal_order(VOLUME_CREATE, chain.from_iterable(merge_sources(own) for own in services.values())) if raws else []
+
+
+def assemble(scan: Scan, layouts: list[str]) -> Reading:
+    """The reading that a scan amounts to."""
+    assembler = Assembler(scan, layouts)
+    reading = begin_reading(assembler)
+    overlapping: tuple[str, ...] | None = None
+    for request in range(len(scan.requests)):
+        timeline, copies = assembler.build(request)
+        serve_backends(timeline, reading.coverage)
+        overlapping = overlapping or copies
+        reading.timelines.append(timeline)
+    reading.timelines.sort(key=lambda t: (t.start if t.start is not None else -1, t.request_id))
+    finish_reading(assembler, reading, reading.creates(), overlapping)
+    return reading
+
+
+def begin_reading(assembler: Assembler) -> Reading:
+    """A reading of what the scan tells without any request."""
+    scan = assembler.scan
+    reading = Reading(lines=scan.lines, sources=list(scan.sources))
+    reading.diagnostics += scan.diagnostics
+    reading.records_lost = any(d.slug == "rate-limited" for d in scan.diagnostics)
+    _cover(scan, assembler.events.of(NO_REQUEST).tolist(), reading.coverage)
+    return reading
+
+
+def finish_reading(assembler: Assembler, reading: Reading, creates: Iterable[Timeline], overlapping: tuple[str, ...] | None) -> None:
+    """Adds what all requests together tell about the logs. ``creates`` are the create requests that tell anything of it, and one at least if there is any."""
+    if overlapping:
+        reading.diagnostics.append(
+            Diagnostic("overlapping-sources", f"the same records are in {' and '.join(overlapping)}: each was counted once", Location(overlapping[0], 1))
+        )
+    _diagnose(assembler.scan, reading, list(creates))
+    tell_offsets(reading)
+
+
+def settle_services(scan: Scan) -> None:
+    """A process whose name does not tell its service has the one that most of its loggers speak for."""
+    for process, loggers in zip(scan.processes, scan.votes):
+        told = [services for logger in loggers if len(services := scan.catalogue.services(logger)) == 1]
+        if not process.service and told:
+            process.service = max(SERVICES, key=lambda service: sum(service in services for services in told))
+
+
+def _cover(scan: Scan, rows: list[int], coverage: dict[str, Coverage]) -> None:
+    for process, debug in zip(scan.processes, scan.debug):
+        if process.service not in coverage:
+            continue
+        service = coverage[process.service]
+        service.processes[process.name] = process
+        service.debug = service.debug or debug
+        if process.first is not None and process.last is not None:
+            service.first = process.first if service.first is None else min(service.first, process.first)
+            service.last = process.last if service.last is None else max(service.last, process.last)
+    for row in rows:
+        kind = scan.kinds[scan.events.kind[row]]
+        writer, source = scan.origins[scan.events.origin[row]]
+        process = scan.processes[writer]
+        if process.service in coverage:
+            where = Location(scan.sources[source], scan.events.line[row])
+            _learn_restart(coverage[process.service], kind.row, instant(scan.events.at[row]), process.host, where, scan.facts_of(row) or {})
+
+
+def _learn_restart(service: Coverage, row: str, at: int | None, host: str | None, where: Location | None, facts: dict) -> None:
+    if row == SERVICE_STARTED:
+        service.starts.append((at, host, where))
+    elif row == VOLUME_CLEANED and facts.get("volume_id"):
+        service.cleaned.setdefault(facts["volume_id"], at)
+
+
+def serve_backends(timeline: Timeline, coverage: dict[str, Coverage]) -> None:
+    """Learn from a request which process serves which backend, and what a starting service cleaned up."""
+    for flow in timeline.flows:
+        process = coverage[flow.service].processes.get(flow.process or "") if flow.service in coverage else None
+        if process is not None and process.backend is None and flow.name == VOLUME_CREATE.flows[-1].name:
+            process.backend = next((h.server for h in timeline.handoffs if h.receiver == flow.service and h.attempt == flow.attempt), None)
+    if timeline.operation == "other":
+        for event in timeline.events:
+            if event.kind.row in (SERVICE_STARTED, VOLUME_CLEANED) and event.service in coverage:
+                process = coverage[event.service].processes.get(event.process or "")
+                _learn_restart(coverage[event.service], event.kind.row, event.at, process.host if process else None, event.where, event.facts)
+
+
+def _edges(seen: list[tuple[int, Seen]], stepped: bool) -> tuple[int | None, int | None]:
+    """First and last instant of these lines, each with the resolution of its stamps. Of copies of one record the finest stamp counts.
+
+    Where the clock stepped, first and last are those of the file, not of the clock. None where no line has a stamp.
+    """
+    seen = [(r, s) for r, s in seen if s.first != EventTable.NO_TIME]
+    if not seen:
+        return None, None
+    if stepped:
+        return min(s.begun for _, s in seen)[1], max(s.ended for _, s in seen)[1]
+    earliest = min(s.first + r for r, s in seen)
+    start = min((r, s.first) for r, s in seen if s.first < earliest)[1]
+    latest = max(s.last for _, s in seen)
+    end = max((-r, s.last) for r, s in seen if s.last + max(r, 1) > latest or any(s.last // q == latest // q for q, _ in seen))[1]
+    return start, end
+
+
+def instant(at: int) -> int | None:
+    """A table's instant; None for `NO_TIME`."""
+    return None if at == EventTable.NO_TIME else at
+
+
+def _diagnose(scan: Scan, reading: Reading, creates: list[Timeline]) -> None:
+    known = {d.message + str(d.where) for d in reading.diagnostics}
+    for timeline in creates:
+        reading.diagnostics += [d for d in timeline.diagnostics if d.message + str(d.where) not in known]
+    unrecognised = [where for timeline in creates for where in timeline.unrecognised]
+    reading.unrecognised = scan.noise + len(unrecognised)
+    reading.diagnostics += [
+        Diagnostic("unrecognised-line", "a line of a create request that is of no kind in the message catalogue", where) for where in unrecognised[:_PLACES]
+    ]
+    for service in SERVICES:
+        cover = reading.coverage[service]
+        if not cover.present and creates:
+            reading.diagnostics.append(Diagnostic("service-log-missing", f"no line of the {service} service is in these logs", Location(reading.sources[0], 1)))
+        elif cover.present and not cover.debug and creates:
+            reading.diagnostics.append(
+                Diagnostic(
+                    "level-too-high", f"the {service} service's log has no DEBUG lines: its flows and tasks cannot be seen", Location(reading.sources[0], 1)
+                )
+            )
+        for at, _, where in cover.starts:
+            if at is None:
+                continue
+            # A log may begin with the service's first start: it was started *again* if a process of it had fallen silent by then.
+            if any(p.last is not None and p.last < at or p.pid is None and p.first is not None and p.first < at for p in cover.processes.values()):
+                reading.diagnostics.append(Diagnostic("service-restarted", f"the {service} service was started again while the log went on", where))
