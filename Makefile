@@ -14,6 +14,7 @@ $(VENV)/.installed: pyproject.toml setup.py $(wildcard voltrace/*/*.pyx)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "voltrace needs Python 3.11 or newer; say which with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@$(BIN)/python -m compileall -q voltrace
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.installed

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from voltrace.check.judge import judge_all
 from voltrace.parse.clock import StampReader
-from voltrace.parse.engine import assemble, scanner_of
+from voltrace.parse.assemble import Assembler, assemble
+from voltrace.parse.engine import scanner_of
 from voltrace.parse.framing import detect
 from voltrace.parse.sources import BLOCK, blocks
 from voltrace.parse.tables import Scan
@@ -64,7 +65,7 @@ def read_bytes(files: dict[str, bytes], block: int = BLOCK, year: int | None = 2
         for piece in blocks(io.BytesIO(data), block):
             scanner.feed(piece)
         scanner.finish()
-    reading = assemble(scan, layouts)
+    reading = assemble(Assembler(scan, layouts))
     return reading, judge_all(reading)
 
 

@@ -233,6 +233,7 @@ class Context:
 
 
 _REQUEST_ID = re.compile(r"req-[0-9A-Za-z-]+")
+_PLAIN_CONTEXT = re.compile(r"None (req-[0-9A-Za-z-]+) (\w[^ ]*) (\w[^ ]*)", re.ASCII)  # what most are, read at once
 
 
 @lru_cache(maxsize=1 << 14)
@@ -242,6 +243,9 @@ def read_context(text: str, layout: str) -> Context:
     With two request ids the second is this request's and the first the global one; before Pike's global ids, and in oslo's
     format up to Yoga, there is one. DevStack names project, then user; oslo gives user id, then project id.
     """
+    plain = _PLAIN_CONTEXT.fullmatch(text) if layout != "oslo" else None
+    if plain:
+        return Context(None, plain[1], _none(plain[2]), _none(plain[3]))
     words = text.split()
     if not words or words == ["-"]:
         return Context(None, None, None, None)

@@ -100,7 +100,11 @@ def ranked(keys: Iterable[Key]) -> list[Key]:
 
 
 def quantiles(values: Sequence[int], at: tuple[float, ...] = (0.5, 0.9, 0.99)) -> tuple[float, ...]:
-    """Quantiles by linear interpolation, as pandas computes them."""
+    """Quantiles by linear interpolation, as numpy and pandas compute them (numpy's own function loads its masked arrays)."""
     import numpy
 
-    return tuple(float(q) for q in numpy.quantile(values, at))
+    ordered = numpy.sort(numpy.asarray(values))
+    places = [(len(ordered) - 1) * q for q in at]
+    below = [int(place) for place in places]
+    lows, highs = ordered[below], ordered[[min(n + 1, len(ordered) - 1) for n in below]]
+    return tuple(float(low + (high - low) * (place - n)) for place, n, low, high in zip(places, below, lows, highs))

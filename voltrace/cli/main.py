@@ -9,6 +9,7 @@ from importlib import import_module
 from io import TextIOWrapper
 
 from .. import __version__
+from ..collector import without_collector
 from ..errors import UsageError, VoltraceError
 
 COMMANDS = {
@@ -55,6 +56,11 @@ def main(argv: list[str] | None = None) -> int:
     if argv[0] not in COMMANDS:
         print(f"voltrace: no command '{argv[0]}'; there are {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
+    with without_collector():  # a command makes many values and hardly a cycle
+        return _command(argv)
+
+
+def _command(argv: list[str]) -> int:
     command = import_module(f".{argv[0]}", __package__)
     parser = _Parser(
         prog=f"voltrace {argv[0]}",

@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from ..collector import without_collector
 from ..errors import UsageError
-from ..trace import Location, Reading, Timeline
+from ..trace import Diagnostic, Location, Reading, Timeline
 from ..verdict import STUCK_AFTER_US, Verdict
+
+if TYPE_CHECKING:
+    from ..measure import Key
+    from ..parse.engine import ReadOptions
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
@@ -60,15 +64,11 @@ def read(args: argparse.Namespace, paths: list[str] | None = None, keep_lines: b
     Raises VoltraceError (bad option, no such path, nothing that is a log).
     """
     from ..check.judge import judge_all
-    from ..parse.clock import read_zone
-    from ..parse.engine import ReadOptions
     from ..parse.engine import read as read_logs
 
-    if args.dask:
-        raise UsageError("--dask: reading on a Dask cluster is not there yet; leave the option out")
     holds = _where(args.where)
-    options = ReadOptions(args.year, read_zone(args.tz), keep_lines)
-    with _Progress() as progress, without_collector():
+    options = _options(args, keep_lines)
+    with _Progress() as progress:
         reading = read_logs(paths if paths is not None else args.paths, options, progress)
         verdicts = judge_all(reading, int(args.stuck_after * 1e6))
     if select:
@@ -77,12 +77,42 @@ def read(args: argparse.Namespace, paths: list[str] | None = None, keep_lines: b
         from ..encode import encode_timeline
 
         reading.timelines = [t for t in reading.timelines if holds(encode_timeline(t, verdicts[t.request_id]))]
-    for diagnostic in reading.diagnostics:
-        if diagnostic.slug == "unreadable-source":
-            print(f"voltrace: {diagnostic.message}", file=sys.stderr)
+    tell_unread(reading.diagnostics)
     if not reading.timelines:
         print("voltrace: no create request in these logs" + (" for which --where holds" if holds else ""), file=sys.stderr)
     return reading, verdicts
+
+
+def read_durations(args: argparse.Namespace) -> Mapping[Key, Sequence[int]]:
+    """The known durations of the create requests that ``args`` name (µs), by kind, service and name. Raises VoltraceError."""
+    from ..measure import group
+    from ..parse.engine import read_durations as read_logs
+
+    if args.where is not None:
+        return group(read(args)[0].timelines)
+    options = _options(args)
+    with _Progress() as progress:
+        durations, bad = read_logs(args.paths, options, progress)
+    tell_unread(bad)
+    if not durations:
+        print("voltrace: no create request in these logs", file=sys.stderr)
+    return durations
+
+
+def _options(args: argparse.Namespace, keep_lines: bool = False) -> ReadOptions:
+    from ..parse.clock import read_zone
+    from ..parse.engine import ReadOptions
+
+    if args.dask:
+        raise UsageError("--dask: reading on a Dask cluster is not there yet; leave the option out")
+    return ReadOptions(args.year, read_zone(args.tz), keep_lines)
+
+
+def tell_unread(diagnostics: Iterable[Diagnostic]) -> None:
+    """Say on stderr which sources could not be read."""
+    for diagnostic in diagnostics:
+        if diagnostic.slug == "unreadable-source":
+            print(f"voltrace: {diagnostic.message}", file=sys.stderr)
 
 
 def _where(text: str | None) -> Callable[[dict], bool] | None:

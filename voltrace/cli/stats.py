@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .reading import add_reading_options, read
+from .reading import add_reading_options, read_durations
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -17,11 +17,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ..measure import group
     from ..report import tables
 
-    reading, _ = read(args)
-    table = tables.stats_table(group(reading.timelines))
+    table = tables.stats_table(read_durations(args))
     write = {"text": tables.to_text, "json": tables.to_json, "csv": tables.to_csv}[args.format]
     sys.stdout.write(write(table))
     return 0

@@ -217,11 +217,16 @@ cdef class Left:
     cdef bint debug, from_api, is_api, quick
     cdef int64_t pid
     cdef list matchers
-    cdef list kinds
+    cdef int32_t *kinds  # of each row, -1 where its lines say nothing
+    cdef uint8_t *keeps  # whether its facts are wanted
     cdef int64_t first, last
     cdef bint used
     cdef int32_t last_request
     cdef int64_t last_slot
+
+    def __dealloc__(self):
+        PyMem_Free(self.kinds)
+        PyMem_Free(self.keeps)
 
 
 cdef class Workers:
@@ -300,7 +305,8 @@ cdef class Kernel:
     cdef int source
     cdef bint oslo, fraction
     cdef int width, whole, digits, scale
-    cdef Table lefts, contexts, kinds, slots, senders
+    cdef Table lefts, contexts, kinds, slots, senders, requests
+    cdef bint names  # whether names of projects and users are wanted
     cdef list left_list, kind_list, sender_list
     cdef int32_t *context_request
     cdef uint8_t *context_flags
@@ -340,6 +346,8 @@ cdef class Kernel:
         self.workers = workers
         seed = scanner.scan.seed
         self.lefts, self.contexts, self.kinds, self.slots, self.senders = Table(seed), Table(seed), Table(seed), Table(seed), Table(seed)
+        self.requests = Table(seed)
+        self.names = scanner.scan.wanted is None
         self.left_list, self.kind_list, self.sender_list = [], [], []
         self.context_room = self.slot_room = 1 << 10
         self.context_request = <int32_t *>PyMem_Malloc(self.context_room * sizeof(int32_t))
@@ -372,6 +380,7 @@ cdef class Kernel:
             return
         cdef int32_t at = self.lefts.find(text, bracket)
         cdef Left left
+        cdef Py_ssize_t i
         if at < 0:
             at = len(self.left_list)
             left = Left.__new__(Left)
@@ -381,7 +390,12 @@ cdef class Kernel:
             pid = self.scan.processes[header.process].pid
             left.pid = -1 if pid is None else pid
             left.matchers = [_matcher(row) for row in header.rows]
-            left.kinds = [self.scanner.kind_of_row(row, header.level) for row in header.rows]
+            left.kinds = <int32_t *>PyMem_Malloc((len(header.rows) + 1) * sizeof(int32_t))
+            left.keeps = <uint8_t *>PyMem_Malloc(len(header.rows) + 1)
+            if left.kinds == NULL or left.keeps == NULL:
+                raise MemoryError()
+            for i in range(len(header.rows)):
+                left.kinds[i], left.keeps[i] = self.scanner.kind_of_row(header.rows[i], header.level), self.scan.wants(header.rows[i].facts)
             left.used, left.last_request, left.last_slot = False, -2, -1
             self.left_list.append(left)
             self.lefts.add(text, bracket, at)
@@ -428,17 +442,41 @@ cdef class Kernel:
         """Adds what was counted of records to the scan, and forgets it."""
         cdef Left left
         cdef int32_t i
-        cdef Slot *s
         seen = self.scan.seen
-        columns = [getattr(seen, name) for name in seen.COLUMNS]
         for left in self.left_list + self.sender_list:
             if left.used:
                 self.scanner.widen(left.process, left.first, left.last, left.debug)
             left.used, left.last_request, left.last_slot = False, -2, -1
-        for i in range(self.slot_count):
-            s = &self.slot[i]
-            for column, value in zip(columns, (s.request, s.origin, s.first, s.last, s.begun_line, s.begun_at, s.ended_line, s.ended_at)):
-                column.append(value)
+        cdef int64_t *wide = <int64_t *>PyMem_Malloc((self.slot_count + 1) * 8)
+        cdef int32_t *narrow = <int32_t *>wide
+        if wide == NULL:
+            raise MemoryError()
+        cdef int n = self.slot_count
+        for i in range(n):
+            narrow[i] = self.slot[i].request
+        array.extend_buffer(seen.request, <char *>narrow, n)
+        for i in range(n):
+            narrow[i] = self.slot[i].origin
+        array.extend_buffer(seen.origin, <char *>narrow, n)
+        for i in range(n):
+            wide[i] = self.slot[i].first
+        array.extend_buffer(seen.first, <char *>wide, n)
+        for i in range(n):
+            wide[i] = self.slot[i].last
+        array.extend_buffer(seen.last, <char *>wide, n)
+        for i in range(n):
+            wide[i] = self.slot[i].begun_line
+        array.extend_buffer(seen.begun_line, <char *>wide, n)
+        for i in range(n):
+            wide[i] = self.slot[i].begun_at
+        array.extend_buffer(seen.begun_at, <char *>wide, n)
+        for i in range(n):
+            wide[i] = self.slot[i].ended_line
+        array.extend_buffer(seen.ended_line, <char *>wide, n)
+        for i in range(n):
+            wide[i] = self.slot[i].ended_at
+        array.extend_buffer(seen.ended_at, <char *>wide, n)
+        PyMem_Free(wide)
         self.slot_count = 0
         self.slots.clear()
 
@@ -612,7 +650,7 @@ cdef class Kernel:
         if context < 0 or not self.context_flags[context] & (1 if left.from_api else 2):
             if close - bracket > 400 or memchr(bracket, 93, close - bracket) != NULL:
                 return False
-            context = self._add_context(left, bracket, close - bracket, self.scanner.learn_context(left.header, PyBytes_FromStringAndSize(bracket, close - bracket)))
+            context = self._add_context(left, bracket, close - bracket, self._read_context(left, bracket, close))
         at = self._instant(line)
         if at == NO_TIME:
             return False
@@ -633,6 +671,30 @@ cdef class Kernel:
             if self.kept is not None:
                 self.kept.append(request, self.source, number, offset, length)
         return True
+
+    cdef int32_t _read_context(self, Left left, const char *text, const char *end) except? -2:
+        """The request that a bracket names: what most of them look like (`formats.read_context`) is read here, the others by the careful way."""
+        cdef const char *project
+        cdef const char *user
+        cdef int32_t request
+        if self.oslo or end - text < 45 or memcmp(text, b"None req-", 9) != 0 or text[45] != 32:
+            return self.scanner.learn_context(left.header, PyBytes_FromStringAndSize(text, end - text))
+        project = text + 46
+        user = <const char *>memchr(project, 32, end - project)
+        if user == NULL or user + 1 >= end or not _begins_word(project[0]) or not _begins_word(user[1]) or memchr(user + 1, 32, end - user - 1) != NULL:
+            return self.scanner.learn_context(left.header, PyBytes_FromStringAndSize(text, end - text))
+        for p in text[9:45]:
+            if not (_fits(WORD, p) or p == 45) or p == 95:
+                return self.scanner.learn_context(left.header, PyBytes_FromStringAndSize(text, end - text))
+        request = self.requests.find(text + 5, 40)
+        if request < 0:
+            request = self.scan.request(text[5:45].decode("ascii"))
+            if self.requests.used >= MOST_CONTEXTS:
+                self.requests.clear()
+            self.requests.add(text + 5, 40, request)
+        if self.names:
+            self.scan.learn_context(request, None, _name(project, user - project), _name(user + 1, end - user - 1), left.from_api)
+        return request
 
     cdef bint _take_headless(self, const char *line, const char *end, int64_t number) except -1:
         """A line of a known process without level, logger and bracket, while no record of it is open: an access line, or one that says nothing."""
@@ -738,7 +800,7 @@ cdef class Kernel:
                 if matcher.says:
                     if matcher.declines:
                         return False
-                    self._add(request, left.kinds[i], left.origin, at, number, NULL, matcher.values(starts, lengths))
+                    self._add(request, left.kinds[i], left.origin, at, number, NULL, matcher.values(starts, lengths) if left.keeps[i] else None)
                 return True
         return request < 0
 
@@ -868,6 +930,17 @@ cdef extern from "Python.h":
     char *PyByteArray_AS_STRING(object)
 
 
+cdef inline bint _begins_word(char c) noexcept nogil:
+    return _fits(WORD, c)
+
+
+cdef object _name(const char *text, Py_ssize_t n):
+    """A project's or user's name in a bracket, None for `None`."""
+    if n == 4 and memcmp(text, b"None", 4) == 0:
+        return None
+    return text[:n].decode("utf-8", "replace")
+
+
 cdef bint _ends_whole(const char *end, const char *text) noexcept nogil:
     """Whether the text ends as DevStack's debug suffix does, with or without a blank behind it."""
     if end - text >= 2 and end[-1] == 125 and end[-2] == 125:
@@ -935,6 +1008,21 @@ cdef int64_t _worker(const char *line, const char *end) noexcept nogil:
             return pid if q > p + 7 and q < end and q[0] == 41 else -1
         p -= 1
     return -1
+
+
+def number_uuids(const uint8_t[:] uuids, const int64_t[:] rows, const int64_t[:] starts, const int64_t[:] ends, int32_t[:, :] numbers, int column):
+    """Writes into a column where among its request's events each event's uuid stood first. ``rows`` are the events by request, from start to end each."""
+    cdef Py_ssize_t n, i, j
+    cdef const uint8_t *one
+    for n in range(starts.shape[0]):
+        for i in range(starts[n], ends[n]):
+            one = &uuids[rows[i] * 36]
+            for j in range(starts[n], i):
+                if numbers[j, column] == j - starts[n] and memcmp(&uuids[rows[j] * 36], one, 36) == 0:
+                    numbers[i, column] = <int32_t>(j - starts[n])
+                    break
+            else:
+                numbers[i, column] = <int32_t>(i - starts[n])
 
 
 def count_lines(bytes data):

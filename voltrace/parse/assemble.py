@@ -16,7 +16,7 @@ from .offsets import tell_offsets
 from .order import Raw, causal_order, drop_copies, drop_stretches, merge_sources
 from .repair import read_elided
 from .steps import find_step
-from .tables import NO_REQUEST, Access, Scan, Seen
+from .tables import NO_REQUEST, Access, RequestInfo, Scan, Seen
 from .timeline import TimelineBuilder
 
 SERVICE_STARTED, VOLUME_CLEANED = "service-starting", "cleaning-volume"
@@ -59,9 +59,9 @@ class Assembler:
 
     def raws(self, request: int) -> list[Raw]:
         """The events of a request, in the order of reading."""
-        return [self._raw(row) for row in self.events.of(request).tolist()]
+        return [self.raw(row) for row in self.events.of(request).tolist()]
 
-    def _raw(self, row: int) -> Raw:
+    def raw(self, row: int) -> Raw:
         scan, events = self.scan, self.scan.events
         at, (process, source) = events.at[row], scan.origins[events.origin[row]]
         kind, service = scan.kinds[events.kind[row]], scan.processes[process].service
@@ -86,7 +86,7 @@ class Assembler:
     def build(self, request: int) -> tuple[Timeline, tuple[str, ...] | None]:
         """The timeline of a request, and the sources that hold the same records of it, if several do."""
         scan, request_id = self.scan, self.scan.requests[request]
-        builder = TimelineBuilder(request_id, scan.sources, self._names)
+        builder = self.builder(request)
         raws = self.raws(request)
         sources = {raw.source for raw in raws}
         raws, repeated = drop_stretches(raws)
@@ -110,18 +110,24 @@ class Assembler:
         step = find_step(scan.steps, seen, ordered)
         if step:
             builder.diagnostics.append(Diagnostic("clock-step", step[1], Location(scan.sources[step[0][0]], step[0][1]), request_id))
-        timeline = self.finish(builder, request, seen, step is not None)
+        timeline = self.finish(builder, request, seen, self.accesses.get(request), step is not None)
         return timeline, tuple(sorted(scan.sources[source] for source in sources))[:4] if copied else None
 
-    def finish(self, builder: TimelineBuilder, request: int, seen: dict[tuple[int, int], Seen], stepped: bool = False) -> Timeline:
+    def builder(self, request: int) -> TimelineBuilder:
+        """What takes the events of a request."""
+        return TimelineBuilder(self.scan.requests[request], self.scan.sources, self._names)
+
+    def finish(
+        self, builder: TimelineBuilder, request: int, seen: dict[tuple[int, int], Seen], access: Access | None = None, stepped: bool = False
+    ) -> Timeline:
         """The timeline of a builder that was given all events."""
-        scan, info = self.scan, self.scan.info[request]
+        scan, info = self.scan, self.scan.info.get(request) or RequestInfo()
         by_service: dict[str, list[tuple[int, Seen]]] = defaultdict(list)
         for (process, source), span in seen.items():
             by_service[scan.processes[process].service].append((scan.resolution[source], span))
         start, end = _edges([(scan.resolution[source], span) for (_, source), span in seen.items()], stepped)
         return builder.build(
-            access=self.accesses.get(request),
+            access=access,
             global_request_id=info.global_request_id,
             project=info.project,
             user=info.user,
@@ -145,9 +151,9 @@ def order_raws(raws: list[Raw]) -> list[Raw]:
     return causal_order(VOLUME_CREATE, chain.from_iterable(merge_sources(own) for own in services.values())) if raws else []
 
 
-def assemble(scan: Scan, layouts: list[str]) -> Reading:
+def assemble(assembler: Assembler) -> Reading:
     """The reading that a scan amounts to."""
-    assembler = Assembler(scan, layouts)
+    scan = assembler.scan
     reading = begin_reading(assembler)
     overlapping: tuple[str, ...] | None = None
     for request in range(len(scan.requests)):

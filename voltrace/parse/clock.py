@@ -18,6 +18,7 @@ STEP_US = SECOND
 # Living services write at least once a minute or two (periodic tasks, reports): a longer silence may be an outage.
 GAP_US = 300 * SECOND
 
+_PLENTY = 100  # so many votes for one year, and none for another, settle it
 _MONTHS = {name: i + 1 for i, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())}
 _ACCESS_DATE = re.compile(rb"\[[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d{1,2}) \d\d:\d\d:\d\d (20\d\d)\]")
 _FULL_DATE = re.compile(rb"(20\d\d)-(\d\d)-(\d\d)[ T]\d\d:\d\d:\d\d|datetime\.datetime\((20\d\d), (\d{1,2}), (\d{1,2}),")
@@ -58,6 +59,8 @@ def year_evidence(lines: Iterable[bytes]) -> int | None:
             year, mon, mday = (int(g) for g in (m.groups()[:3] if m[1] else m.groups()[3:]))
             if (mon, mday) == (month, day):
                 votes[year - turns] += 1
+        if len(votes) == 1 and votes.total() >= _PLENTY:
+            break
     if not votes:
         return None
     most = max(votes.values())

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from itertools import chain, islice
 
+import numpy as np
+
 from ..errors import SourceError
+from ..measure import Key
 from ..trace import Diagnostic, Location, Reading, Timeline
-from .assemble import assemble
+from .assemble import Assembler, assemble
 from .bare import BareScanner
 from .clock import StampReader, assumed_year, year_evidence
 from .framing import Framing, detect
+from .observe import DECIDING, measure
 from .packed import UNPACKERS, EntryScanner, read_entry
 from .scan import SourceScanner, clean
 from .sources import READ_ERRORS, Block, Source, blocks, find_sources, read_tail
@@ -31,13 +35,32 @@ class ReadOptions:
     keep_lines: bool = False
 
 
-def read(paths: list[str], options: ReadOptions = ReadOptions(), progress: Callable[[str, int], None] | None = None) -> Reading:
+Progress = Callable[[str, int], None]
+
+
+def read(paths: list[str], options: ReadOptions = ReadOptions(), progress: Progress | None = None) -> Reading:
     """Read all logs under these paths. ``progress`` is called with a source's name and the bytes read of it.
 
     Raises UsageError if no path is there, SourceError if no source could be read as a log. A path that is not there, or a
     source that cannot be read, among others that can is a diagnostic.
     """
-    scan = Scan(options.keep_lines)
+    assembler, bad = scan_sources(paths, options, progress)
+    reading = assemble(assembler)
+    reading.diagnostics[:0] = bad
+    return reading
+
+
+def read_durations(paths: list[str], options: ReadOptions = ReadOptions(), progress: Progress | None = None) -> tuple[dict[Key, np.ndarray], list[Diagnostic]]:
+    """The known durations of all create requests (µs) by kind, service and name, and what could not be read. Raises as `read` does."""
+    assembler, bad = scan_sources(paths, options, progress, DECIDING)
+    return measure(assembler), bad
+
+
+def scan_sources(
+    paths: list[str], options: ReadOptions, progress: Progress | None, facts: frozenset[str] | None = None
+) -> tuple[Assembler, list[Diagnostic]]:
+    """All logs under these paths, scanned, and what could not be read. ``facts`` are the only ones that are wanted."""
+    scan = Scan(options.keep_lines, facts)
     layouts: list[str] = []
     sources, nowhere = find_sources(paths)
     bad = [Diagnostic("unreadable-source", str(error), Location(path, 1)) for path, error in nowhere]
@@ -47,9 +70,7 @@ def read(paths: list[str], options: ReadOptions = ReadOptions(), progress: Calla
             bad.append(Diagnostic("unreadable-source", f"{source.name}: {problem}", Location(source.name, 1)))
     if not scan.sources:
         raise SourceError("; ".join(d.message for d in bad[:3]) or "no source could be read as a log")
-    reading = assemble(scan, layouts)
-    reading.diagnostics[:0] = bad
-    return reading
+    return Assembler(scan, layouts), bad
 
 
 def _read_source(scan: Scan, layouts: list[str], source: Source, options: ReadOptions, progress) -> str | None:

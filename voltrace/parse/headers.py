@@ -67,7 +67,7 @@ class Headers:
         if not found.request_id:
             return NO_REQUEST
         request = self.scan.request(found.request_id)
-        self.scan.info[request].learn(found, is_api)
+        self.scan.learn_context(request, found.global_request_id, found.project, found.user, is_api)
         return request
 
     def _may_be_api(self, process: int) -> bool:

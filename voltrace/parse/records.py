@@ -103,7 +103,7 @@ class Records(Continued):
             return self.scan.kind(Kind("flow-transition", name, None, old, new, level)), None if name else "", False
         task = name.partition(";")[0].rpartition(".")[2]
         kind = self.scan.kind(Kind("task-transition", None, task, old, new, level))
-        return kind, task, self.scan.catalogue.carries_result(task, new)
+        return kind, task, self.scan.wants(result.fact for result in self.scan.catalogue.results(task, new)) and self.scan.catalogue.carries_result(task, new)
 
     def _message(self, header: Header, body: bytes, at: int, number: int) -> None:
         suffix: Suffix | None = None
@@ -124,7 +124,7 @@ class Records(Continued):
                     events = self.scan.events
                     if row.traceback or self._unfinished:
                         self._keep_open(Open(len(events), header, [body]))
-                    events.append(header.request, self.scan.kind(Kind(row.key, level=header.level)), header.origin, number, at, facts=values)
+                    events.append(header.request, self.scan.kind(Kind(row.key, level=header.level)), header.origin, number, at, facts=values if self.scan.wants(row.facts) else None)
                 return
         self._unmatched(header, body, at, number)
 

@@ -165,7 +165,7 @@ class SourceScanner(Records):
         self._without_header(process, body, at, number)
 
     def kind_of_row(self, row: Row, level: str) -> int:
-        """The number of the kind that a row's lines are of; -1 if they say nothing."""
+        """The number of the kind that a row's lines are of; -1 if they say nothing that matters."""
         return self.scan.kind(Kind(row.key, level=level)) if row.facts or row.traceback else -1
 
     def widen(self, process: int, first: int, last: int, debug: bool) -> None:

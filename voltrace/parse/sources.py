@@ -17,7 +17,7 @@ from typing import BinaryIO
 from .. import kernel
 from ..errors import SourceError, UsageError, VoltraceError
 
-BLOCK = 1 << 20
+BLOCK = 1 << 18
 LONGEST_LINE = 1 << 23
 _MAGIC = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open))
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -119,6 +119,14 @@ def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[Block]:
     broken: Exception | None = None
     while True:
         chunk, broken = (b"", broken) if broken else _read(stream, size)
+        cut = chunk.rfind(b"\n")
+        if cut >= 0 and len(rest) + len(chunk) <= LONGEST_LINE:
+            block = b"".join((rest, memoryview(chunk)[:cut]))
+            yield Block(block, offset, line)
+            line += count_lines(block) + 1
+            offset += len(block) + 1
+            rest = chunk[cut + 1 :]
+            continue
         data = rest + chunk
         if not chunk and b"\n" not in data:
             if data:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from secrets import randbits
 from typing import NamedTuple
 
-from ..formats import Context
 from ..messages import Catalogue, Row, catalogue
 from ..trace import Diagnostic, EventTable, Kind, Lines, Location, Process
 
@@ -132,13 +131,13 @@ class RequestInfo:
     other_project: str | None = None
     other_user: str | None = None
 
-    def learn(self, context: Context, is_api: bool) -> None:
-        if context.global_request_id != "None":
-            self.global_request_id = self.global_request_id or context.global_request_id
+    def learn(self, global_request_id: str | None, project: str | None, user: str | None, is_api: bool) -> None:
+        if global_request_id != "None":
+            self.global_request_id = self.global_request_id or global_request_id
         if is_api:
-            self.api_project, self.api_user = self.api_project or context.project, self.api_user or context.user
+            self.api_project, self.api_user = self.api_project or project, self.api_user or user
         else:
-            self.other_project, self.other_user = self.other_project or context.project, self.other_user or context.user
+            self.other_project, self.other_user = self.other_project or project, self.other_user or user
 
     @property
     def project(self) -> str | None:
@@ -171,15 +170,17 @@ class Interrupted:
 class Scan:
     """Everything read so far: the event table, and the tables that its indices point into."""
 
-    def __init__(self, keep_lines: bool = False) -> None:
+    def __init__(self, keep_lines: bool = False, facts: frozenset[str] | None = None) -> None:
+        """``facts`` are the only ones that are wanted (None: all)."""
         self.catalogue: Catalogue = catalogue()
-        self.seed = randbits(63)  # of hash tables in C, so that no log can be written to be slow in them
+        self.wanted = facts
+        self.seed = int.from_bytes(os.urandom(7))  # of hash tables in C, so that no log can be written to be slow in them
         self.events = EventTable()
         self.kinds: list[Kind] = []
         self._kind_index: dict[Kind, int] = {}
         self.requests: list[str] = []
         self._request_index: dict[str, int] = {}
-        self.info: list[RequestInfo] = []
+        self.info: dict[int, RequestInfo] = {}
         self.processes: list[Process] = []
         self._process_index: dict[tuple, int] = {}
         self.votes: list[set[str]] = []  # the loggers of processes of which the name does not tell the service
@@ -209,8 +210,15 @@ class Scan:
         if index is None:
             index = self._request_index[request_id] = len(self.requests)
             self.requests.append(request_id)
-            self.info.append(RequestInfo())
         return index
+
+    def learn_context(self, request: int, global_request_id: str | None, project: str | None, user: str | None, is_api: bool) -> None:
+        """What the bracket of one of a request's lines says besides its id; ``is_api`` if the API wrote it."""
+        if self.wanted is None and (global_request_id or project or user):
+            info = self.info.get(request)
+            if info is None:
+                info = self.info[request] = RequestInfo()
+            info.learn(global_request_id, project, user, is_api)
 
     def request_in(self, text: bytes) -> int:
         """The first request known so far of which the id stands in this text, `NO_REQUEST` if there is none."""
@@ -234,6 +242,10 @@ class Scan:
             index = self._origin_index[key] = len(self.origins)
             self.origins.append(key)
         return index
+
+    def wants(self, names: Iterable[str]) -> bool:
+        """Whether any of these facts is wanted."""
+        return self.wanted is None or not self.wanted.isdisjoint(names)
 
     def facts_of(self, row: int) -> dict | None:
         """The facts of an event, decoded."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from ..lifecycle import API, GROUP_CREATE, RESTORE, SCHEDULER, VARIANTS, VOLUME, VOLUME_CREATE, Lifecycle, Position, Step
 from ..messages import catalogue
@@ -18,6 +19,7 @@ from .runs import Announcement, FlowRun, Runs, bounds
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CREATE_PATH = re.compile(r"/v\d(?:\.\d+)?(?:/[^/?]+)?/volumes/?(?:\?|$)")
 _GROUP_PATH = re.compile(r"/(?:groups/action|consistencygroups/create_from_src|groups/create_from_src)/?(?:\?|$)")
+_HOST = re.compile(r"^(?:https?:)?//[^/]*")
 _RESTORE_PATH = re.compile(r"/backups/[^/]+/restore/?(?:\?|$)")
 _ATTEMPT = re.compile(r"'num_attempts': (\d{1,9})\b")
 _BACKENDS = re.compile(r"'(?:backends|hosts)': \[([^][]{0,20000})\]")
@@ -233,19 +235,18 @@ class TimelineBuilder:
     def _answer(self, access) -> Answer:
         method, path, status = self._facts.get("method"), self._facts.get("url"), _status(self._facts.get("status"))
         if path:
-            path = re.sub(r"^(?:https?:)?//[^/]*", "", path)
+            path = _HOST.sub("", path)
         if access is not None:
             method, path, status = method or access.method, path or access.path, status or access.status
         return Answer(method, path, status)
 
     def _operation(self, answer: Answer) -> str:
         creates = any(VOLUME_CREATE.flow(r.flow) for r in self._runs.all) or any(r.kind.row in _CREATE_ROWS for r in self._read)
-        if answer.path is not None and not (answer.method is None and creates and _CREATE_PATH.search(answer.path)):
-            if answer.method == "POST" and _CREATE_PATH.search(answer.path):
-                return VOLUME_CREATE.operation
-            if answer.method == "POST" and _GROUP_PATH.search(answer.path) and any(r.flow in GROUP_CREATE.starts for r in self._runs.all):
-                return GROUP_CREATE.operation
-            return RESTORE.operation if answer.method == "POST" and _RESTORE_PATH.search(answer.path) else "other"
+        asks = classify(answer.path) if answer.path is not None else ""
+        if answer.path is not None and not (answer.method is None and creates and asks == VOLUME_CREATE.operation):
+            if answer.method != "POST" or (asks == GROUP_CREATE.operation and not any(r.flow in GROUP_CREATE.starts for r in self._runs.all)):
+                return "other"
+            return asks
         return VOLUME_CREATE.operation if creates else "other"
 
     def _source(self, wishes: dict, operation: str) -> str | None:
@@ -280,6 +281,14 @@ class TimelineBuilder:
                 received = receiver.first_at if receiver and not receiver.late else None
                 limits = bounds(at, received, resolution, receiver.first_resolution) if receiver else None
                 yield Handoff(sender.service, receiving.service, cast.topic, attempt, at, received, limits, server, where)
+
+
+@lru_cache(maxsize=1024)
+def classify(url: str) -> str:
+    """What a POST to this address asks for, as far as it may run flows of the lifecycle: an operation."""
+    path = _HOST.sub("", url)
+    asked = ((_CREATE_PATH, VOLUME_CREATE), (_GROUP_PATH, GROUP_CREATE), (_RESTORE_PATH, RESTORE))
+    return next((lifecycle.operation for pattern, lifecycle in asked if pattern.search(path)), "other")
 
 
 def _step(run: FlowRun, kind: Kind) -> Step:

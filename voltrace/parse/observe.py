@@ -1,0 +1,84 @@
+"""Durations from columns: of each variant it is found out once which of its events begin and end what, and then subtracted for all at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+import numpy as np
+
+from ..lifecycle import VOLUME_CREATE
+from ..measure import Key, observe
+from ..trace import EventTable
+from .assemble import Assembler, order_raws
+from .order import Raw
+from .variants import Variant, find_variants
+
+# The facts that decide which flows, tasks and hand-offs a request has, and which operation it is.
+DECIDING = frozenset({"url", "method", "retry", "attempt", "rescheduled"})
+_EPOCH, _STEP = 10**15, 10**9
+
+
+def measure(assembler: Assembler) -> dict[Key, np.ndarray]:
+    """All durations that are known of create requests (µs), by kind, service and name: what `measure.group` finds in their timelines."""
+    found: dict[Key, list[np.ndarray]] = defaultdict(list)
+    variants, careful = find_variants(assembler, DECIDING)
+    at = np.frombuffer(assembler.scan.events.at, np.int64)
+    lapses = _whole_lapses(assembler)
+    for variant in variants:
+        shape = find_shape(assembler, variant)
+        if shape is None:
+            careful += variant.requests.tolist()
+            continue
+        operation, spans = shape
+        if operation != VOLUME_CREATE.operation:
+            continue
+        instants = at[variant.rows]
+        found["request", "", operation].append(lapses[variant.requests])
+        for key, start, end in spans:
+            found[key].append(instants[:, end] - instants[:, start])
+    timelines = (assembler.build(request)[0] for request in sorted(careful))
+    for kind, service, name, us in observe(t for t in timelines if t.operation == VOLUME_CREATE.operation):
+        found[kind, service, name].append(np.array([us]))
+    return {key: np.concatenate(durations) for key, durations in found.items()}
+
+
+def find_shape(assembler: Assembler, variant: Variant) -> tuple[str, list[tuple[Key, int, int]]] | None:
+    """The operation of a variant's requests, and which durations lie between which of their events; None if that depends on more than the variant.
+
+    The first request is put together with instants that are marks: a duration then tells between which of them it lies.
+    """
+    request = int(variant.requests[0])
+    raws = [assembler.raw(row) for row in variant.rows[0].tolist()]
+    if not keeps_order(raws):
+        return None
+    builder = assembler.builder(request)
+    for n, raw in enumerate(raws):
+        builder.add(replace(raw, at=_EPOCH + _STEP * n + n * n, resolution_us=1))
+    timeline = assembler.finish(builder, request, {})
+    if any(h.sent is not None and h.received is not None and h.received <= h.sent for h in timeline.handoffs):
+        return None
+    spans = []
+    for kind, service, name, us in observe([timeline]):
+        apart = us // _STEP
+        both = us // apart - _STEP
+        spans.append(((kind, service, name), (both - apart) // 2, (both + apart) // 2))
+    return timeline.operation, spans
+
+
+def keeps_order(raws: list[Raw]) -> bool:
+    """Whether these events, ordered by stamps alone, are in causal order, and none of them may be a copy of another."""
+    steps = [(raw.kind, raw.uuid) for raw in raws if raw.kind.is_step and raw.uuid is not None]
+    return len(set(steps)) == len(steps) and all(a is b for a, b in zip(order_raws(raws), raws))
+
+
+def _whole_lapses(assembler: Assembler) -> np.ndarray:
+    """How long each request lasted, from its first line to its last (µs); 0 for those without stamps."""
+    seen = assembler.scan.seen
+    request, first, last = np.frombuffer(seen.request, np.int32), np.frombuffer(seen.first, np.int64), np.frombuffer(seen.last, np.int64)
+    stamped = first != EventTable.NO_TIME
+    count = len(assembler.scan.requests)
+    begun, ended = np.full(count, np.iinfo(np.int64).max), np.full(count, EventTable.NO_TIME)
+    np.minimum.at(begun, request[stamped], first[stamped])
+    np.maximum.at(ended, request[stamped], last[stamped])
+    return np.where(ended >= begun, ended - begun, 0)

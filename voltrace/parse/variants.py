@@ -1,0 +1,221 @@
+"""Requests that went the same way, found from columns: one of them is put together with care, and what was found holds for all.
+
+Two requests are of one *variant* if their events, in causal order, are of the same kinds, from the same processes, of tasks and flows whose
+uuids recur in the same places, and if the facts that decide about their course agree. Whatever else they say (names, sizes, instants) may differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import kernel
+from ..lifecycle import SERVICES
+from ..trace import EventTable, Kind
+from .assemble import Assembler
+from .tables import Scan
+from .timeline import classify
+
+_NOTHING = 0  # an event's code if its facts decide nothing
+_FEW = 3  # variants of fewer requests are not worth the search for what they share
+_MOST_KNOWN = 50_000
+_MANY_EVENTS = 1000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Variant:
+    """The requests of a variant, in the order in which they were first seen, and the rows of their events: one line of ``rows`` a request, in causal order."""
+
+    requests: np.ndarray
+    rows: np.ndarray
+
+
+@dataclass(slots=True)
+class Sorted:
+    """The events of a scan by request, in causal order where that is plain to see. ``plain`` tells of each request whether it is."""
+
+    rows: np.ndarray
+    requests: np.ndarray  # the requests that have events
+    starts: np.ndarray  # where each one's events begin in ``rows``
+    ends: np.ndarray
+    plain: np.ndarray
+
+
+def sort_events(assembler: Assembler) -> Sorted:
+    """All events by request, in the order that `order.causal_order` would find by stamps alone, and of which requests that can be trusted.
+
+    Not plain are requests of which a record has no stamp, of which the clock stepped, a line is of no known kind or the journal noted something, and
+    those whose service, or process, writes to several sources: they may be copies.
+    """
+    scan, order = assembler.scan, assembler.events.order
+    columns = scan.events
+    first = int(assembler.events.bounds[1])  # rows of no request come first
+    rows = order[first:]
+    request, origin, at = (
+        np.frombuffer(getattr(columns, name), dtype)[rows] for name, dtype in (("request", np.int32), ("origin", np.int32), ("at", np.int64))
+    )
+    edges = np.flatnonzero(np.diff(request, prepend=-1))
+    requests, starts, ends = request[edges], edges, np.append(edges[1:], len(rows))
+    plain = np.ones(len(requests), bool)
+    if not len(rows):
+        return Sorted(rows, requests, starts, ends, plain)
+    numbers = np.repeat(np.arange(len(requests), dtype=np.int32), ends - starts)
+
+    def spoil(bad: np.ndarray) -> None:
+        plain[numbers[bad]] = False
+
+    ranks = _ranks(scan)[origin]
+    sources = np.array([source for _, source in scan.origins], np.int32)
+    spoil(at == EventTable.NO_TIME)
+    spoil(np.array([kind.row == "unmatched" for kind in scan.kinds])[np.frombuffer(columns.kind, np.int32)[rows]])
+    if len(scan.sources) > 1:
+        spoil(_shared(scan)[origin])
+    if len(set(scan.resolution)) > 1:
+        resolution = np.array(scan.resolution)[sources][origin]
+        spoil(resolution != np.repeat(resolution[starts], ends - starts))
+    noted = {d.request_id for d in scan.diagnostics if d.request_id}
+    if noted:
+        plain[[scan.requests[number] in noted for number in requests.tolist()]] = False
+    if scan.steps:
+        plain[[_was_stepped(assembler, number) for number in requests.tolist()]] = False
+
+    key = at * 8 + ranks
+    same = np.diff(numbers, prepend=-1) == 0
+    falls = same & (np.diff(key, prepend=key[0]) < 0)
+    several = len(scan.sources) > 1
+    if not several and not falls.any():
+        return Sorted(rows, requests, starts, ends, plain)
+    # In each service the order is the log's, and must be that of the stamps, from one source.
+    by_service = np.lexsort((ranks, numbers))
+    together = (np.diff(numbers[by_service], prepend=-1) == 0) & (np.diff(ranks[by_service], prepend=-1) == 0)
+    own_at, own_source = at[by_service], sources[origin][by_service]
+    spoil(by_service[together & ((np.diff(own_at, prepend=0) < 0) | (np.diff(own_source, prepend=0) != 0))])
+    by_stamp = np.lexsort((key, numbers))
+    return Sorted(rows[by_stamp], requests, starts, ends, plain)
+
+
+def _ranks(scan: Scan) -> np.ndarray:
+    """The rank of each origin's service."""
+    services = {service: rank for rank, service in enumerate(SERVICES)}
+    return np.array([services.get(scan.processes[process].service, 7) for process, _ in scan.origins], np.int64)
+
+
+def _shared(scan: Scan) -> np.ndarray:
+    """Of each origin, whether a process of the same host and number writes to another source."""
+    sources: dict[Hashable, set[int]] = {}
+    who = [(scan.processes[process].host, scan.processes[process].pid) for process, _ in scan.origins]
+    for key, (_, source) in zip(who, scan.origins):
+        sources.setdefault(key, set()).add(source)
+    return np.array([len(sources[key]) > 1 for key in who])
+
+
+def _was_stepped(assembler: Assembler, request: int) -> bool:
+    steps = assembler.scan.steps
+    seen = assembler.seen_of(request)
+    return any(span.begun[0] < line <= span.ended[0] for key, span in seen.items() for line, _ in steps.get(key, ()))
+
+
+class Coder:
+    """Numbers for the facts that decide: equal numbers, equal course."""
+
+    def __init__(self, scan: Scan, deciding: frozenset[str]) -> None:
+        self._scan, self._deciding = scan, deciding
+        self._codes: dict[Hashable, int] = {(): _NOTHING}
+        self._known: dict[Hashable, int] = {}
+        self.kinds = np.array([self._may_decide(kind) for kind in scan.kinds], bool)
+
+    def _may_decide(self, kind: Kind) -> bool:
+        row = self._scan.catalogue.rows.get(kind.row)
+        if kind.is_step or row is None:
+            return any(result.fact in self._deciding for result in self._scan.catalogue.results(kind.task or "", kind.new or ""))
+        return not self._deciding.isdisjoint(row.facts)
+
+    def code(self, row: int) -> int:
+        """The number for the facts of an event."""
+        events = self._scan.events
+        fact = events.fact[row]
+        if fact < 0:
+            return _NOTHING
+        facts = events.facts[fact]
+        key = (events.kind[row], facts if isinstance(facts, tuple) else repr(facts))
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) > _MOST_KNOWN:
+                self._known.clear()
+            decided = tuple((name, _digest(name, value)) for name, value in sorted((self._scan.facts_of(row) or {}).items()) if name in self._deciding)
+            known = self._known[key] = self._codes.setdefault(decided, len(self._codes))
+        return known
+
+
+def _digest(name: str, value: object) -> Hashable:
+    return classify(str(value)) if name == "url" else value if isinstance(value, (str, int)) else repr(value)
+
+
+def find_variants(assembler: Assembler, deciding: frozenset[str]) -> tuple[list[Variant], list[int]]:
+    """The variants of a scan, and the requests that must be put together one by one: those that are not plain, and variants of few.
+
+    ``deciding`` are the facts that must agree.
+    """
+    scan = assembler.scan
+    found = sort_events(assembler)
+    pending = {request for access in scan.accesses for request in access.pending}
+    _spoil_unanswered(scan, found, deciding, pending)
+    rows, coder = found.rows, Coder(scan, deciding)
+    kind, origin = (np.frombuffer(getattr(scan.events, name), np.int32)[rows] for name in ("kind", "origin"))
+    signature = np.zeros((len(rows), 4), np.int32)
+    signature[:, 0], signature[:, 1] = kind, origin
+    _number_uuids(scan, found, signature, 2)
+    telling = np.flatnonzero(coder.kinds[kind]) if len(rows) else rows
+    signature[telling, 3] = [coder.code(row) for row in rows[telling].tolist()]
+    alike: dict[bytes, list[int]] = {}
+    careful = [*found.requests[~found.plain].tolist(), *pending.difference(found.requests.tolist())]
+    for n in np.flatnonzero(found.plain).tolist():
+        alike.setdefault(signature[found.starts[n] : found.ends[n]].tobytes(), []).append(n)
+    variants = []
+    for own in alike.values():
+        if len(own) < _FEW:
+            careful += found.requests[own].tolist()
+        else:
+            length = int(found.ends[own[0]] - found.starts[own[0]])
+            variants.append(Variant(found.requests[own], rows[found.starts[own][:, None] + np.arange(length)]))
+    return variants, careful
+
+
+def _spoil_unanswered(scan: Scan, found: Sorted, deciding: frozenset[str], pending: set[int]) -> None:
+    """Requests about which the web server's line may tell what their own lines do not are not plain."""
+    if not pending or not len(found.requests):
+        return
+    names = deciding & {"url", "method", "status"}
+    kinds = np.frombuffer(scan.events.kind, np.int32)[found.rows]
+    told = np.ones(len(found.requests), bool)
+    for name in names:
+        tells = np.array([name in row.facts if (row := scan.catalogue.rows.get(kind.row)) and not kind.is_step else False for kind in scan.kinds])
+        told &= np.logical_or.reduceat(tells[kinds], found.starts)
+    for n in np.flatnonzero(~told & found.plain).tolist():
+        found.plain[n] = int(found.requests[n]) not in pending
+
+
+def _number_uuids(scan: Scan, found: Sorted, numbers: np.ndarray, column: int) -> None:
+    """Writes into a column of ``numbers`` where among its request's events each event's uuid stood first."""
+    rows = found.rows
+    compiled = kernel.load("parse._scan")
+    if not len(rows):
+        return
+    if compiled is not None and (found.ends - found.starts).max() < _MANY_EVENTS:  # it compares each with each
+        compiled.number_uuids(np.frombuffer(scan.events.uuid, np.uint8), rows, found.starts, found.ends, numbers, column)
+        return
+    words = np.frombuffer(scan.events.uuid, np.uint32).reshape(-1, 9)[rows]
+    mixed = np.zeros(len(rows), np.uint64)
+    for column in range(9):
+        mixed = (mixed ^ words[:, column]) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    owners = np.repeat(np.arange(len(found.requests)), found.ends - found.starts)
+    order = np.lexsort((mixed, owners))
+    begins = (np.diff(owners[order], prepend=-1) != 0) | (np.diff(mixed[order].view(np.int64), prepend=0) != 0)
+    begins[0] = True
+    leaders = order[np.flatnonzero(begins)][np.cumsum(begins) - 1]
+    unlike = (words[order] != words[leaders]).any(axis=1)  # two uuids of one hash: so unlikely that nothing better is done for it
+    found.plain[owners[order[unlike]]] = False
+    numbers[order, column] = leaders - found.starts[owners[order]]
