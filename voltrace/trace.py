@@ -317,11 +317,9 @@ class EventTable:
         return None if text == self.NO_UUID else text.decode("ascii", "replace")
 
     def set_facts(self, row: int, facts: dict | None) -> None:
-        """Gives a row other facts, or none."""
+        """Gives a row other facts, or none. Those that it had may be another's, too."""
         if facts is None:
             self.fact[row] = -1
-        elif self.fact[row] >= 0:
-            self.facts[self.fact[row]] = facts
         else:
             self.fact[row] = len(self.facts)
             self.facts.append(facts)

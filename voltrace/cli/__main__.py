@@ -1,8 +1,6 @@
 """``python -m voltrace.cli``: the same as the ``voltrace`` command."""
 
-import sys
-
-from .main import main
+from .main import enter
 
 if __name__ == "__main__":
-    sys.exit(main())
+    enter()

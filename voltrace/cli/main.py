@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from importlib import import_module
@@ -76,6 +77,13 @@ def _command(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"voltrace {argv[0]}: interrupted", file=sys.stderr)
         return 130
+
+
+def enter() -> None:
+    """The console's `voltrace`."""
+    status = main()
+    gc.freeze()  # what is left need not be searched for cycles at exit
+    sys.exit(status)
 
 
 def _run(command, args: argparse.Namespace) -> int:

@@ -48,6 +48,7 @@ cdef enum:
     MOST_CONTEXTS = 100_000
     MOST_SLOTS = 200_000
     MOST_PENDING = 16
+    MOST_SAID = 4096
 
 cdef int64_t NO_TIME = -(<int64_t>1 << 62)
 cdef const char *INTO = b") transitioned into state '"
@@ -305,8 +306,8 @@ cdef class Kernel:
     cdef int source
     cdef bint oslo, fraction
     cdef int width, whole, digits, scale
-    cdef Table lefts, contexts, kinds, slots, senders, requests
-    cdef bint names  # whether names of projects and users are wanted
+    cdef Table lefts, contexts, kinds, slots, senders, requests, said
+    cdef bint names  # whether all facts are wanted, and names of projects and users
     cdef list left_list, kind_list, sender_list
     cdef int32_t *context_request
     cdef uint8_t *context_flags
@@ -346,7 +347,7 @@ cdef class Kernel:
         self.workers = workers
         seed = scanner.scan.seed
         self.lefts, self.contexts, self.kinds, self.slots, self.senders = Table(seed), Table(seed), Table(seed), Table(seed), Table(seed)
-        self.requests = Table(seed)
+        self.requests, self.said = Table(seed), Table(seed)
         self.names = scanner.scan.wanted is None
         self.left_list, self.kind_list, self.sender_list = [], [], []
         self.context_room = self.slot_room = 1 << 10
@@ -714,17 +715,67 @@ cdef class Kernel:
         at = self._instant(line)
         if at == NO_TIME:
             return False
-        if end - body > 6 and memcmp(body, b"[pid: ", 6) == 0:
-            self.scanner.take_headless(left.process, PyBytes_FromStringAndSize(body, end - body), at, number)
-            if self.scanner._pended is None:
-                self.pended_request = -1
-            return True
+        if end - body > 6 and memcmp(body, b"[pid: ", 6) == 0 and self._take_access(left, body, end, at, number):
+            self.pended_request = -1
         if not left.used:
             left.used, left.first, left.last = True, at, at
         elif at > left.last:
             left.last = at
         elif at < left.first:
             left.first = at
+        return True
+
+    cdef bint _take_access(self, Left left, const char *text, const char *end, int64_t at, int64_t number) except -1:
+        """The web server's line, as `framing.ACCESS` has it; False if this is none."""
+        cdef const char *p = text + 6
+        cdef const char *method
+        cdef const char *path
+        cdef const char *stop
+        cdef int64_t pid = 0
+        cdef int64_t status = 0
+        cdef int i
+        while p < end and p - text < 16 and 48 <= p[0] <= 57:
+            pid = pid * 10 + p[0] - 48
+            p += 1
+        if p == text + 6:
+            return False
+        p = _past(p, end, b"|app: ", 6)
+        p = _over(p, end, b"|", 1, 0, 100)
+        p = _past(p, end, b"|req: ", 6)
+        p = _over(p, end, b"]", 1, 0, 100)
+        p = _past(p, end, b"] ", 2)
+        p = _over(p, end, b"({", 2, 0, 300)
+        p = _past(p, end, b"(", 1)
+        p = _over(p, end, b")", 1, 0, 300)
+        p = _past(p, end, b") {", 3)
+        p = _over(p, end, b"}", 1, 0, 100)
+        p = _past(p, end, b"} [", 3)
+        p = _over(p, end, b"]", 1, 1, 100)
+        method = _past(p, end, b"] ", 2)
+        stop = _token(method, end)
+        path = _past(stop, end, b" ", 1)
+        p = _token(path, end)
+        if p == NULL:
+            return False
+        name, where = method[: stop - method], path[: p - path]
+        p = _past(p, end, b" => generated ", 14)
+        p = _past(_digits(p, end, 1 << 30), end, b" bytes in ", 10)
+        p = _past(_digits(p, end, 18), end, b" msecs (HTTP/", 13)
+        if p == NULL:
+            return False
+        stop = p
+        while stop < end and (48 <= stop[0] <= 57 or stop[0] == 46):
+            stop += 1
+        if stop == p:
+            return False
+        p = _past(stop, end, b" ", 1)
+        if p == NULL or end - p < 4 or p[3] != 41:
+            return False
+        for i in range(3):
+            if not 48 <= p[i] <= 57:
+                return False
+            status = status * 10 + p[i] - 48
+        self.scanner.add_access(left.process, pid, name, where, status, at, number)
         return True
 
     cdef int _count(self, Left left, int32_t request, int64_t at, int64_t number, int64_t latest) except -1:
@@ -800,7 +851,10 @@ cdef class Kernel:
                 if matcher.says:
                     if matcher.declines:
                         return False
-                    self._add(request, left.kinds[i], left.origin, at, number, NULL, matcher.values(starts, lengths) if left.keeps[i] else None)
+                    if left.keeps[i] and not self.names:
+                        self._add_often(request, left.kinds[i], left.origin, at, number, matcher, text, stop - text, starts, lengths)
+                    else:
+                        self._add(request, left.kinds[i], left.origin, at, number, NULL, matcher.values(starts, lengths) if left.keeps[i] else None)
                 return True
         return request < 0
 
@@ -899,6 +953,32 @@ cdef class Kernel:
             self._flush()
         return 0
 
+    cdef int _add_often(
+        self, int32_t request, int32_t kind, int32_t origin, int64_t at, int64_t number, RowMatcher matcher,
+        const char *text, size_t n, const char **starts, size_t *lengths,
+    ) except -1:
+        """An event of which the facts are those of others that said the same: they are kept once."""
+        cdef char key[1024]
+        cdef int32_t fact = -1
+        cdef int i = self.waiting
+        if n <= 1000:
+            memcpy(key, &kind, 4)
+            memcpy(key + 4, text, n)
+            fact = self.said.find(key, n + 4)
+        if fact < 0:
+            self._add(request, kind, origin, at, number, NULL, matcher.values(starts, lengths))
+            if n <= 1000:
+                if self.said.used >= MOST_SAID:
+                    self.said.clear()
+                self.said.add(key, n + 4, <int32_t>PyList_GET_SIZE(self.events.facts) - 1)
+            return 0
+        self._add(request, kind, origin, at, number, NULL, None)
+        if self.waiting:
+            self.w_fact[i] = fact
+        else:  # it was the last of a batch
+            self.events.fact[-1] = fact
+        return 0
+
     cdef int _flush(self) except -1:
         cdef int n = self.waiting
         if n:
@@ -928,6 +1008,40 @@ cdef RowMatcher _matcher(row):
 
 cdef extern from "Python.h":
     char *PyByteArray_AS_STRING(object)
+
+
+cdef inline const char *_past(const char *p, const char *end, const char *literal, Py_ssize_t n) noexcept nogil:
+    """Behind this literal, if it stands here; else NULL, as for any NULL."""
+    return p + n if p != NULL and end - p >= n and memcmp(p, literal, n) == 0 else NULL
+
+
+cdef inline const char *_over(const char *p, const char *end, const char *stops, Py_ssize_t n, Py_ssize_t least, Py_ssize_t most) noexcept nogil:
+    """Up to the first of these bytes; NULL if too few or too many others stand before it."""
+    cdef const char *begin = p
+    if p == NULL:
+        return NULL
+    while p < end and memchr(stops, p[0], n) == NULL:
+        p += 1
+    return p if least <= p - begin <= most else NULL
+
+
+cdef inline const char *_token(const char *p, const char *end) noexcept nogil:
+    """Behind the bytes that are no blanks; NULL if there are none."""
+    cdef const char *begin = p
+    if p == NULL:
+        return NULL
+    while p < end and not _blank(p[0]):
+        p += 1
+    return p if p > begin else NULL
+
+
+cdef inline const char *_digits(const char *p, const char *end, Py_ssize_t most) noexcept nogil:
+    cdef const char *begin = p
+    if p == NULL:
+        return NULL
+    while p < end and 48 <= p[0] <= 57:
+        p += 1
+    return p if 1 <= p - begin <= most else NULL
 
 
 cdef inline bint _begins_word(char c) noexcept nogil:
@@ -1023,19 +1137,6 @@ def number_uuids(const uint8_t[:] uuids, const int64_t[:] rows, const int64_t[:]
                     break
             else:
                 numbers[i, column] = <int32_t>(i - starts[n])
-
-
-def count_lines(bytes data):
-    """How many ends of lines there are."""
-    cdef const char *p = PyBytes_AS_STRING(data)
-    cdef const char *end = p + PyBytes_GET_SIZE(data)
-    cdef Py_ssize_t n = 0
-    while True:
-        p = <const char *>memchr(p, 10, end - p)
-        if p == NULL:
-            return n
-        n += 1
-        p += 1
 
 
 def is_dirty(bytes data):

@@ -56,9 +56,7 @@ def read_durations(paths: list[str], options: ReadOptions = ReadOptions(), progr
     return measure(assembler), bad
 
 
-def scan_sources(
-    paths: list[str], options: ReadOptions, progress: Progress | None, facts: frozenset[str] | None = None
-) -> tuple[Assembler, list[Diagnostic]]:
+def scan_sources(paths: list[str], options: ReadOptions, progress: Progress | None, facts: frozenset[str] | None = None) -> tuple[Assembler, list[Diagnostic]]:
     """All logs under these paths, scanned, and what could not be read. ``facts`` are the only ones that are wanted."""
     scan = Scan(options.keep_lines, facts)
     layouts: list[str] = []

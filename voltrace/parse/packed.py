@@ -37,7 +37,7 @@ def read_entry(data: bytes) -> str | None:
     if packing is None:
         return None
     unpacker = UNPACKERS[packing.name]()
-    entries = [e for e in (*unpacker.feed(Block(data, 0, 1)), *unpacker.finish()) if isinstance(e, Entry)]
+    entries = [e for e in (*unpacker.feed(Block(data, 0)), *unpacker.finish()) if isinstance(e, Entry)]
     return show(entries[0]) if entries else None
 
 

@@ -124,7 +124,14 @@ class Records(Continued):
                     events = self.scan.events
                     if row.traceback or self._unfinished:
                         self._keep_open(Open(len(events), header, [body]))
-                    events.append(header.request, self.scan.kind(Kind(row.key, level=header.level)), header.origin, number, at, facts=values if self.scan.wants(row.facts) else None)
+                    events.append(
+                        header.request,
+                        self.scan.kind(Kind(row.key, level=header.level)),
+                        header.origin,
+                        number,
+                        at,
+                        facts=values if self.scan.wants(row.facts) else None,
+                    )
                 return
         self._unmatched(header, body, at, number)
 
@@ -163,10 +170,13 @@ class Records(Continued):
         if access is None:
             self._continue(process, body)
             return
-        pid = int(access[1])
+        self.add_access(process, int(access[1]), access[3], access[4], int(access[6]), at, number)
+
+    def add_access(self, process: int, pid: int, method: bytes, path: bytes, status: int, at: int, number: int) -> None:
+        """A line of the web server, of the worker that it calls ``pid``."""
         pending, self._pended = self._pending.pop(pid), None
-        method, path = access[3].decode("ascii", "replace"), access[4].decode("utf-8", "replace")
-        self.scan.accesses.append(Access(at, process, pid, method, path, int(access[6]), self._source, number, pending))
+        what = method.decode("ascii", "replace"), path.decode("utf-8", "replace")
+        self.scan.accesses.append(Access(at, process, pid, *what, status, self._source, number, pending))
 
     def _step(self, header: Header, latest: int, at: int, number: int) -> None:
         steps = self.scan.steps.setdefault((header.process, self._source), [])

@@ -33,6 +33,7 @@ class SourceScanner(Records):
         self._format = framing.format
         self._read_stamp = stamps.read
         self._width = 0
+        self._number = 1  # of the next line
         self._kernel = self._make_kernel()
         self._page_open = False
         self._invalid = False
@@ -41,31 +42,33 @@ class SourceScanner(Records):
     def feed(self, block: Block) -> None:
         """Read a block of whole lines."""
         data = block.data
-        if block.overlong is not None:
-            self.scan.note("overlong-line", f"a line of more than {len(data)} bytes was cut", Location(self.name, block.overlong))
+        if block.overlong:
+            self.scan.note("overlong-line", f"a line of more than {len(data)} bytes was cut", Location(self.name, self._number))
         if not self._invalid and not data.isascii():
             try:
                 data.decode("utf-8")
             except UnicodeDecodeError as error:
                 self._invalid = True
-                line = block.first_line + data.count(b"\n", 0, error.start)
+                line = self._number + data.count(b"\n", 0, error.start)
                 self.scan.note("invalid-bytes", "bytes that are no UTF-8 text were read as replacement characters", Location(self.name, line))
         if self._kernel is not None and block.ended:
             self._cut = False
-            self.scan.lines += self._kernel.feed(data, block.first_line, block.offset) - block.first_line
+            first, self._number = self._number, self._kernel.feed(data, self._number, block.offset)
+            self.scan.lines += self._number - first
             self._settle_many()
             return
         dirty = b"\x1b" in data or b"\r" in data or b"\x00" in data or b"#033[" in data or _BOM in data
         lines = data.split(b"\n")
         self.scan.lines += len(lines)
         read = self._page_line if self.framing.page else self._line
-        number, offset = block.first_line, block.offset
+        number, offset = self._number, block.offset
         self._cut = not block.ended  # then the block is this one line
         before = None if block.ended else (self._records(), self.scan.unmatched.total())
         for raw in lines:
             read(clean(raw) if dirty else raw, number, offset, len(raw))
             number += 1
             offset += len(raw) + 1
+        self._number = number
         self._settle_many()
         if before is not None and not self.framing.page and (self._unfinished or self._records() == before[0] or self.scan.unmatched.total() > before[1]):
             self.scan.note("truncated-file", "the file ends in the middle of a record", Location(self.name, number - 1))
@@ -158,11 +161,6 @@ class SourceScanner(Records):
     def learn_context(self, header: Header, context: bytes) -> int:
         """The request that a bracket's inside names, behind a header that is known."""
         return self._request_of(context, self._is_api(header.process, header.logger))
-
-    def take_headless(self, process: int, body: bytes, at: int, number: int) -> None:
-        """A line with a prefix and without level, logger and bracket, of a process that is not the journal's."""
-        widen(self.scan.processes[process], at, at)
-        self._without_header(process, body, at, number)
 
     def kind_of_row(self, row: Row, level: str) -> int:
         """The number of the kind that a row's lines are of; -1 if they say nothing that matters."""

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from .. import kernel
 from ..errors import SourceError, UsageError, VoltraceError
 
 BLOCK = 1 << 18
@@ -42,10 +41,6 @@ _NEVER_LOGS = (
 # Names of the journal's packed formats, and of much else that may quote a log.
 _PACKED = (".json", ".jsonl", ".export")
 _SAMPLE = 1 << 16
-
-
-_compiled = kernel.load("parse._scan")
-count_lines = _compiled.count_lines if _compiled else lambda data: data.count(b"\n")
 
 
 @dataclass(slots=True)
@@ -100,9 +95,7 @@ class Block:
 
     data: bytes
     offset: int
-    first_line: int
-    overlong: int | None = None
-    last: bool = False
+    overlong: bool = False
     ended: bool = True
 
 
@@ -115,22 +108,21 @@ def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[Block]:
 
     Raises one of `READ_ERRORS` where the stream breaks off, after the blocks before the break.
     """
-    rest, offset, line = b"", 0, 1
+    rest, offset = b"", 0
     broken: Exception | None = None
     while True:
         chunk, broken = (b"", broken) if broken else _read(stream, size)
         cut = chunk.rfind(b"\n")
         if cut >= 0 and len(rest) + len(chunk) <= LONGEST_LINE:
             block = b"".join((rest, memoryview(chunk)[:cut]))
-            yield Block(block, offset, line)
-            line += count_lines(block) + 1
+            yield Block(block, offset)
             offset += len(block) + 1
             rest = chunk[cut + 1 :]
             continue
         data = rest + chunk
         if not chunk and b"\n" not in data:
             if data:
-                yield Block(data, offset, line, last=True, ended=False)
+                yield Block(data, offset, ended=False)
             if broken:
                 raise broken
             return
@@ -140,19 +132,17 @@ def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[Block]:
                 rest = data
                 continue
             skipped, rest, broken = _skip_line(stream, size)
-            yield Block(data[:LONGEST_LINE], offset, line, overlong=line)
-            offset, line = offset + len(data) + skipped, line + 1
+            yield Block(data[:LONGEST_LINE], offset, overlong=True)
+            offset += len(data) + skipped
             continue
         first = data.find(b"\n") if len(data) > LONGEST_LINE else 0
         if first > LONGEST_LINE:
-            yield Block(data[:LONGEST_LINE], offset, line, overlong=line)
-            offset, line, data, cut = offset + first + 1, line + 1, data[first + 1 :], cut - first - 1
+            yield Block(data[:LONGEST_LINE], offset, overlong=True)
+            offset, data, cut = offset + first + 1, data[first + 1 :], cut - first - 1
             if cut < 0:
                 rest = data
                 continue
-        block = data[:cut]
-        yield Block(block, offset, line)
-        line += count_lines(block) + 1
+        yield Block(data[:cut], offset)
         offset += cut + 1
         rest = data[cut + 1 :]
 

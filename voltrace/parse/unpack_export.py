@@ -45,7 +45,7 @@ class ExportUnpacker:
         end = self._offset + len(self._data)
         if block.offset > end:
             self._pass_gap(block.offset - end)
-        cut = block.overlong is not None
+        cut = block.overlong
         self._data += block.data if cut or not block.ended else block.data + b"\n"
         while self._step():
             pass

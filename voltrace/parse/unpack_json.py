@@ -15,10 +15,14 @@ _AROUND = b" \t\r\x00\x1e"  # a carriage return, NULs of a power cut, and what `
 class JsonUnpacker:
     """Blocks -> entries. An entry's place is its line."""
 
+    def __init__(self) -> None:
+        self._number = 1  # of the next line
+
     def feed(self, block: Block) -> Iterable[Entry | Fault]:
         """The entries of a block of whole lines, and a fault for each line that is none."""
-        number, offset = block.first_line, block.offset
-        if block.overlong is not None:
+        number, offset = self._number, block.offset
+        if block.overlong:
+            self._number += 1
             yield Fault("overlong-line", f"an entry of more than {len(block.data)} bytes was passed over", number, block.data[:4096])
             return
         lines = block.data.split(b"\n")
@@ -29,6 +33,7 @@ class JsonUnpacker:
                 yield from _entry(bare, number, offset, len(line), cut)
             number += 1
             offset += len(line) + 1
+        self._number = number
 
     def finish(self) -> Iterable[Entry | Fault]:
         """No more blocks come: nothing was held back."""

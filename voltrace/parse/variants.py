@@ -132,8 +132,14 @@ class Coder:
             return any(result.fact in self._deciding for result in self._scan.catalogue.results(kind.task or "", kind.new or ""))
         return not self._deciding.isdisjoint(row.facts)
 
-    def code(self, row: int) -> int:
-        """The number for the facts of an event."""
+    def codes(self, rows: np.ndarray) -> np.ndarray:
+        """The numbers for the facts of these events."""
+        events = self._scan.events
+        fact = np.frombuffer(events.fact, np.int32)[rows]
+        _, first, inverse = np.unique(fact, return_index=True, return_inverse=True)  # what is said often was kept once
+        return np.array([self._code(row) for row in rows[first].tolist()], np.int32)[inverse]
+
+    def _code(self, row: int) -> int:
         events = self._scan.events
         fact = events.fact[row]
         if fact < 0:
@@ -168,7 +174,7 @@ def find_variants(assembler: Assembler, deciding: frozenset[str]) -> tuple[list[
     signature[:, 0], signature[:, 1] = kind, origin
     _number_uuids(scan, found, signature, 2)
     telling = np.flatnonzero(coder.kinds[kind]) if len(rows) else rows
-    signature[telling, 3] = [coder.code(row) for row in rows[telling].tolist()]
+    signature[telling, 3] = coder.codes(rows[telling])
     alike: dict[bytes, list[int]] = {}
     careful = [*found.requests[~found.plain].tolist(), *pending.difference(found.requests.tolist())]
     for n in np.flatnonzero(found.plain).tolist():
@@ -208,8 +214,8 @@ def _number_uuids(scan: Scan, found: Sorted, numbers: np.ndarray, column: int) -
         return
     words = np.frombuffer(scan.events.uuid, np.uint32).reshape(-1, 9)[rows]
     mixed = np.zeros(len(rows), np.uint64)
-    for column in range(9):
-        mixed = (mixed ^ words[:, column]) * np.uint64(0x9E3779B97F4A7C15)
+    for word in range(9):
+        mixed = (mixed ^ words[:, word]) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(29)
     owners = np.repeat(np.arange(len(found.requests)), found.ends - found.starts)
     order = np.lexsort((mixed, owners))
