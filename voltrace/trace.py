@@ -7,7 +7,7 @@ Seconds exist only at the doors (`encode`). ``None`` means that the log does not
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from .lifecycle import SERVICES
@@ -211,6 +211,18 @@ class Timeline:
 
 
 @dataclass(slots=True)
+class Alike:
+    """Requests that went the same way, by all that their logs tell but for names, sizes, places and instants.
+
+    ``example`` is the timeline of the first, ``requests`` are ids and starts of all, and ``build`` makes the timeline of the n-th.
+    """
+
+    example: Timeline
+    requests: list[tuple[str, int | None]]
+    build: Callable[[int], Timeline]
+
+
+@dataclass(slots=True)
 class Process:
     """One process of a service as far as the log shows it: its first and last line, the backend it serves, and its long silences."""
 
@@ -263,6 +275,7 @@ class Reading:
     """
 
     timelines: list[Timeline] = field(default_factory=list)
+    alike: list[Alike] = field(default_factory=list)
     coverage: dict[str, Coverage] = field(default_factory=lambda: {s: Coverage(s) for s in SERVICES})
     diagnostics: list[Diagnostic] = field(default_factory=list)
     lines: int = 0

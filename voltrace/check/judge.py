@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..lifecycle import FINAL_FLOW_STATES, VARIANTS
+from dataclasses import replace
+
+from ..lifecycle import FINAL_FLOW_STATES, RUNNING, VARIANTS
 from ..trace import Event, FlowSpan, Reading, Timeline
 from ..verdict import STUCK_AFTER_US, Deviation, Verdict
 from .align import align
@@ -59,6 +61,34 @@ def judge(timeline: Timeline, reading: Reading, stuck_after_us: int = STUCK_AFTE
 def judge_all(reading: Reading, stuck_after_us: int = STUCK_AFTER_US) -> dict[str, Verdict]:
     """The verdicts on all requests of a reading, by request id."""
     return {t.request_id: judge(t, reading, stuck_after_us) for t in reading.timelines}
+
+
+def judge_together(reading: Reading, stuck_after_us: int = STUCK_AFTER_US) -> list[Verdict]:
+    """The verdicts on all create requests of a reading that has them in ``alike``, ordered by start, then request id.
+
+    Requests that went the same way are judged once, where the verdict rests on nothing else.
+    """
+    found: list[tuple[int, str, Verdict]] = []
+    for alike in reading.alike:
+        verdict = judge(alike.example, reading, stuck_after_us)
+        same = len(alike.requests) > 1 and _is_timeless(alike.example, verdict, reading)
+        for n, (request_id, start) in enumerate(alike.requests):
+            own = verdict if n == 0 else replace(verdict, request_id=request_id) if same else judge(alike.build(n), reading, stuck_after_us)
+            found.append((start if start is not None else -1, request_id, own))
+    found.sort(key=lambda item: item[:2])
+    return [verdict for _, _, verdict in found]
+
+
+def _is_timeless(timeline: Timeline, verdict: Verdict, reading: Reading) -> bool:
+    """Whether the verdict rests on what the request's lines say alone, and not on when they were written or what else the logs cover."""
+    if verdict.deviations or verdict.outcome.outcome not in ("created", "refused", "failed") or reading.records_lost or timeline.diagnostics:
+        return False
+    rows = {e.kind.row for e in timeline.events}
+    if not rows.isdisjoint(("answer", "answer-refused")) and "request-received" not in rows:
+        return False
+    steps_of = _steps_by_run(timeline)
+    whole = all(any(e.kind.task is None and e.kind.new == RUNNING for e in steps_of.get(id(span), [])[:3]) for span in timeline.flows)
+    return whole and all(span.state in FINAL_FLOW_STATES and not span.late for span in timeline.flows)
 
 
 def _signature(events: list[Event]) -> tuple:

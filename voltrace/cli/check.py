@@ -8,7 +8,7 @@ import sys
 
 from ..encode import encode_check
 from ..errors import UsageError
-from .reading import add_reading_options, is_utf8, read
+from .reading import add_reading_options, is_utf8, read_verdicts
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +27,7 @@ examples:
 def run(args: argparse.Namespace) -> int:
     if args.baseline:
         raise UsageError("--baseline: checking against a learnt profile is not there yet; leave the option out")
-    reading, verdicts_by_id = read(args)
-    verdicts = [verdicts_by_id[t.request_id] for t in reading.timelines]
+    reading, verdicts = read_verdicts(args)
     result = encode_check(reading, verdicts)
     if args.format == "json":
         json.dump(result, sys.stdout, ensure_ascii=not is_utf8(sys.stdout), indent=1)

@@ -77,9 +77,22 @@ def read(args: argparse.Namespace, paths: list[str] | None = None, keep_lines: b
         from ..encode import encode_timeline
 
         reading.timelines = [t for t in reading.timelines if holds(encode_timeline(t, verdicts[t.request_id]))]
-    tell_unread(reading.diagnostics)
-    if not reading.timelines:
-        print("voltrace: no create request in these logs" + (" for which --where holds" if holds else ""), file=sys.stderr)
+    _tell(reading.diagnostics, len(reading.timelines), " for which --where holds" if holds else "")
+    return reading, verdicts
+
+
+def read_verdicts(args: argparse.Namespace) -> tuple[Reading, list[Verdict]]:
+    """Read the logs that ``args`` name; the verdicts on the create requests for which ``--where`` holds, by start. Raises VoltraceError."""
+    from ..check.judge import judge_together
+    from ..parse.engine import read_together
+
+    if args.where is not None:
+        reading, by_id = read(args)
+        return reading, [by_id[t.request_id] for t in reading.timelines]
+    with _Progress() as progress:
+        reading = read_together(args.paths, _options(args), progress)
+        verdicts = judge_together(reading, int(args.stuck_after * 1e6))
+    _tell(reading.diagnostics, len(verdicts))
     return reading, verdicts
 
 
@@ -92,10 +105,8 @@ def read_durations(args: argparse.Namespace) -> Mapping[Key, Sequence[int]]:
         return group(read(args)[0].timelines)
     options = _options(args)
     with _Progress() as progress:
-        durations, bad = read_logs(args.paths, options, progress)
-    tell_unread(bad)
-    if not durations:
-        print("voltrace: no create request in these logs", file=sys.stderr)
+        durations, creates, bad = read_logs(args.paths, options, progress)
+    _tell(bad, creates)
     return durations
 
 
@@ -108,11 +119,13 @@ def _options(args: argparse.Namespace, keep_lines: bool = False) -> ReadOptions:
     return ReadOptions(args.year, read_zone(args.tz), keep_lines)
 
 
-def tell_unread(diagnostics: Iterable[Diagnostic]) -> None:
-    """Say on stderr which sources could not be read."""
+def _tell(diagnostics: Iterable[Diagnostic], creates: int, which: str = "") -> None:
+    """Say on stderr which sources could not be read, and that there is no create request."""
     for diagnostic in diagnostics:
         if diagnostic.slug == "unreadable-source":
             print(f"voltrace: {diagnostic.message}", file=sys.stderr)
+    if not creates:
+        print(f"voltrace: no create request in these logs{which}", file=sys.stderr)
 
 
 def _where(text: str | None) -> Callable[[dict], bool] | None:

@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import SourceError
 from ..measure import Key
 from ..trace import Diagnostic, Location, Reading, Timeline
+from .alike import read_alike
 from .assemble import Assembler, assemble
 from .bare import BareScanner
 from .clock import StampReader, assumed_year, year_evidence
@@ -50,10 +51,23 @@ def read(paths: list[str], options: ReadOptions = ReadOptions(), progress: Progr
     return reading
 
 
-def read_durations(paths: list[str], options: ReadOptions = ReadOptions(), progress: Progress | None = None) -> tuple[dict[Key, np.ndarray], list[Diagnostic]]:
-    """The known durations of all create requests (µs) by kind, service and name, and what could not be read. Raises as `read` does."""
+def read_together(paths: list[str], options: ReadOptions = ReadOptions(), progress: Progress | None = None) -> Reading:
+    """The same with the create requests in ``alike``, those that went the same way together. Raises as `read` does."""
+    assembler, bad = scan_sources(paths, options, progress)
+    reading = read_alike(assembler)
+    reading.diagnostics[:0] = bad
+    return reading
+
+
+def read_durations(
+    paths: list[str], options: ReadOptions = ReadOptions(), progress: Progress | None = None
+) -> tuple[dict[Key, np.ndarray], int, list[Diagnostic]]:
+    """The known durations of all create requests (µs) by kind, service and name, how many requests these are, and what could not be read.
+
+    Raises as `read` does.
+    """
     assembler, bad = scan_sources(paths, options, progress, DECIDING)
-    return measure(assembler), bad
+    return *measure(assembler), bad
 
 
 def scan_sources(paths: list[str], options: ReadOptions, progress: Progress | None, facts: frozenset[str] | None = None) -> tuple[Assembler, list[Diagnostic]]:

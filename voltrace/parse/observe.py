@@ -19,12 +19,13 @@ DECIDING = frozenset({"url", "method", "retry", "attempt", "rescheduled"})
 _EPOCH, _STEP = 10**15, 10**9
 
 
-def measure(assembler: Assembler) -> dict[Key, np.ndarray]:
-    """All durations that are known of create requests (µs), by kind, service and name: what `measure.group` finds in their timelines."""
+def measure(assembler: Assembler) -> tuple[dict[Key, np.ndarray], int]:
+    """All durations that are known of create requests (µs), by kind, service and name: what `measure.group` finds in their timelines. And how many requests these are."""
+    count = 0
     found: dict[Key, list[np.ndarray]] = defaultdict(list)
     variants, careful = find_variants(assembler, DECIDING)
     at = np.frombuffer(assembler.scan.events.at, np.int64)
-    lapses = _whole_lapses(assembler)
+    begun, ended = lasting(assembler)
     for variant in variants:
         shape = find_shape(assembler, variant)
         if shape is None:
@@ -33,14 +34,15 @@ def measure(assembler: Assembler) -> dict[Key, np.ndarray]:
         operation, spans = shape
         if operation != VOLUME_CREATE.operation:
             continue
+        count += len(variant.requests)
         instants = at[variant.rows]
-        found["request", "", operation].append(lapses[variant.requests])
+        found["request", "", operation].append(ended[variant.requests] - begun[variant.requests])
         for key, start, end in spans:
             found[key].append(instants[:, end] - instants[:, start])
-    timelines = (assembler.build(request)[0] for request in sorted(careful))
-    for kind, service, name, us in observe(t for t in timelines if t.operation == VOLUME_CREATE.operation):
+    timelines = [t for t in (assembler.build(request)[0] for request in sorted(careful)) if t.operation == VOLUME_CREATE.operation]
+    for kind, service, name, us in observe(timelines):
         found[kind, service, name].append(np.array([us]))
-    return {key: np.concatenate(durations) for key, durations in found.items()}
+    return {key: np.concatenate(durations) for key, durations in found.items()}, count + len(timelines)
 
 
 def find_shape(assembler: Assembler, variant: Variant) -> tuple[str, list[tuple[Key, int, int]]] | None:
@@ -72,8 +74,8 @@ def keeps_order(raws: list[Raw]) -> bool:
     return len(set(steps)) == len(steps) and all(a is b for a, b in zip(order_raws(raws), raws))
 
 
-def _whole_lapses(assembler: Assembler) -> np.ndarray:
-    """How long each request lasted, from its first line to its last (µs); 0 for those without stamps."""
+def lasting(assembler: Assembler) -> tuple[np.ndarray, np.ndarray]:
+    """First and last instant of each request; for those without stamps the last lies before the first."""
     seen = assembler.scan.seen
     request, first, last = np.frombuffer(seen.request, np.int32), np.frombuffer(seen.first, np.int64), np.frombuffer(seen.last, np.int64)
     stamped = first != EventTable.NO_TIME
@@ -81,4 +83,4 @@ def _whole_lapses(assembler: Assembler) -> np.ndarray:
     begun, ended = np.full(count, np.iinfo(np.int64).max), np.full(count, EventTable.NO_TIME)
     np.minimum.at(begun, request[stamped], first[stamped])
     np.maximum.at(ended, request[stamped], last[stamped])
-    return np.where(ended >= begun, ended - begun, 0)
+    return begun, ended

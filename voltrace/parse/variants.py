@@ -6,7 +6,7 @@ uuids recur in the same places, and if the facts that decide about their course 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,11 +117,14 @@ def _was_stepped(assembler: Assembler, request: int) -> bool:
     return any(span.begun[0] < line <= span.ended[0] for key, span in seen.items() for line, _ in steps.get(key, ()))
 
 
+Digest = Callable[[str, object], Hashable]
+
+
 class Coder:
     """Numbers for the facts that decide: equal numbers, equal course."""
 
-    def __init__(self, scan: Scan, deciding: frozenset[str]) -> None:
-        self._scan, self._deciding = scan, deciding
+    def __init__(self, scan: Scan, deciding: frozenset[str], digest: Digest) -> None:
+        self._scan, self._deciding, self._digest = scan, deciding, digest
         self._codes: dict[Hashable, int] = {(): _NOTHING}
         self._known: dict[Hashable, int] = {}
         self.kinds = np.array([self._may_decide(kind) for kind in scan.kinds], bool)
@@ -150,25 +153,28 @@ class Coder:
         if known is None:
             if len(self._known) > _MOST_KNOWN:
                 self._known.clear()
-            decided = tuple((name, _digest(name, value)) for name, value in sorted((self._scan.facts_of(row) or {}).items()) if name in self._deciding)
+            decided = tuple((name, self._digested(name, value)) for name, value in sorted((self._scan.facts_of(row) or {}).items()) if name in self._deciding)
             known = self._known[key] = self._codes.setdefault(decided, len(self._codes))
         return known
 
+    def _digested(self, name: str, value: object) -> Hashable:
+        return classify(str(value)) if name == "url" else self._digest(name, value)
 
-def _digest(name: str, value: object) -> Hashable:
-    return classify(str(value)) if name == "url" else value if isinstance(value, (str, int)) else repr(value)
+
+def as_it_is(name: str, value: object) -> Hashable:
+    return value if isinstance(value, (str, int)) else repr(value)
 
 
-def find_variants(assembler: Assembler, deciding: frozenset[str]) -> tuple[list[Variant], list[int]]:
+def find_variants(assembler: Assembler, deciding: frozenset[str], digest: Digest = as_it_is) -> tuple[list[Variant], list[int]]:
     """The variants of a scan, and the requests that must be put together one by one: those that are not plain, and variants of few.
 
-    ``deciding`` are the facts that must agree.
+    ``deciding`` are the facts that must agree, ``digest`` says what of a fact's value (by its name).
     """
     scan = assembler.scan
     found = sort_events(assembler)
     pending = {request for access in scan.accesses for request in access.pending}
     _spoil_unanswered(scan, found, deciding, pending)
-    rows, coder = found.rows, Coder(scan, deciding)
+    rows, coder = found.rows, Coder(scan, deciding, digest)
     kind, origin = (np.frombuffer(getattr(scan.events, name), np.int32)[rows] for name in ("kind", "origin"))
     signature = np.zeros((len(rows), 4), np.int32)
     signature[:, 0], signature[:, 1] = kind, origin
