@@ -149,6 +149,11 @@ def _faults(scenario: Scenario, ask: Ask, where: Path) -> Iterator[Broken]:
     fault = ask.trouble
     if fault and fault.deviations and not scenario.background_s:
         yield (*where, "fault"), f" {ask.fault} needs cloud.background_s: only logs that go on prove that nothing more came"
+    if fault and fault.unanswered:
+        if not scenario.background_s:
+            yield (*where, "fault"), f" {ask.fault} needs cloud.background_s: where no access line tells the answer, only logs that go on prove that none does"
+        if scenario.api_threads > 1:
+            yield (*where, "fault"), f" {ask.fault} needs cloud.api_threads = 1: else nobody can tell whose the access line is"
     if ask.fault.startswith("api-worker-killed") and scenario.api_threads > 1:
         yield (*where, "fault"), f" {ask.fault} needs cloud.api_threads = 1: a worker that is killed would take other requests along"
     made_from = ask.source or (fault.source if fault else "")

@@ -69,6 +69,7 @@ class Request:
 
     ``over`` is the true instant of its last line so far, where clocks differ: its story's are what they show.
     ``falsified``: its unlawful fault has struck. ``again``: where it stood before the volume service took it up, if that gets it once more (else -1).
+    ``told``: some line of it shows what it is.
     """
 
     wish: Wish
@@ -83,6 +84,7 @@ class Request:
     over: int = 0
     falsified: bool = False
     again: int = -1
+    told: bool = True
 
 
 class Site:
@@ -312,7 +314,8 @@ class Site:
                 self.touch(request, kind, service or "any", at)
         if request.story.faults:
             self._settle(request.story)
-        self.truth.end(request.story)
+        if request.told:
+            self.truth.end(request.story)
 
     def over(self, request: Request) -> int:
         """The true instant of the request's last line so far (µs)."""

@@ -53,14 +53,14 @@ class Story:
 
     request_id: str
     global_request_id: str | None
-    project: str
-    user: str
+    project: str | None
+    user: str | None
     name: str | None
     size_gb: int | None
     volume_type: str | None
     zone: str | None
     path: str
-    source: str = "blank"
+    source: str | None = "blank"
     start: int = 0
     end: int = 0
     status: int | None = None
