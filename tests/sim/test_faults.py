@@ -26,7 +26,13 @@ PAGE = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text()
 
 FORMS = [("2026.2", "short-precise"), ("2026.2", "oslo"), ("queens", "short-precise"), ("queens", "oslo")]
 # What the log says and nobody did is not in the truth.
-_NOT_TRUE = {"task-unexpected": "flows", "flow-unexpected": "flows", "task-after-failure": "flows", "attempts-exceeded": "failures"}
+_NOT_TRUE = {
+    "task-unexpected": "flows",
+    "flow-unexpected": "flows",
+    "task-after-failure": "flows",
+    "attempts-exceeded": "failures",
+    "cast-duplicated": "handoffs",
+}
 # Diagnostics about a file, not about one request.
 _OF_FILES = {"invalid-bytes", "overlong-line", "service-restarted", "truncated-file"}
 _OF_RUNS = {"year-assumed", "truncated-file"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..lifecycle import SCHEDULER, VOLUME
 from .fault import Fault
 
 
@@ -70,7 +71,16 @@ FALSEHOODS = {
             "the broker delivers the cast to the volume service twice",
             "created",
             None,
-            doubles=True,
+            doubles=VOLUME,
+            deviations=("handoff-received-twice",),
+        ),
+        Fault(
+            "cast-duplicated",
+            "scheduler",
+            "the broker delivers the cast to the scheduler twice",
+            "created",
+            None,
+            doubles=SCHEDULER,
             deviations=("handoff-received-twice",),
         ),
         Fault(

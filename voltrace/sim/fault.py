@@ -21,7 +21,7 @@ class Fault:
     ``attempts`` of the attempts (0: on all). ``kills``: the volume service dies while the driver works, and is started again unless it dies ``for_good``.
     ``hangs``: the driver never returns. ``slow_s``: it takes so much longer. ``disables``: the service is disabled before the next attempt.
 
-    What happens to messages: ``loses`` the cast to the scheduler, ``late_s`` later it arrives, ``doubles`` the cast to the volume service,
+    What happens to messages: ``loses`` the cast to the scheduler, ``late_s`` later it arrives, ``doubles`` the cast to this service,
     ``strays``: the scheduler is sent what the API did not cast.
 
     ``edit`` makes the log say something else than what was done (a name of `edits.EDITS`): the fault is unlawful then.
@@ -48,7 +48,7 @@ class Fault:
     for_good: bool = False
     slow_s: float = 0.0
     late_s: float = 0.0
-    doubles: bool = False
+    doubles: str = ""
     strays: bool = False
     edit: str = ""
     answers: int = 202

@@ -11,6 +11,7 @@ from .filters import ASK, PASSES, Question, weigh
 from .lines_scheduler import DOWN, GOES, GONE, LISTED, NO_WEIGHED, Choice, compose_choice, compose_receipt
 from .lines_volume import FAILURES
 from .machines import claim, play_on
+from .redelivery import take_up
 from .script import Script
 from .site import Request, Site
 from .template import fill
@@ -19,15 +20,19 @@ from .truth import Run
 
 def schedule(site: Site, request: Request, sent: int | None, sender: str) -> Generator:
     """One run of the scheduler's flow, begun by the cast that ``sender`` made at ``sent`` (None: it made none)."""
-    request.attempt += 1
+    again = take_up(request, SCHEDULER)
+    request.attempt += not again
     number, env, machines = request.attempt, site.env, site.machines
     processor = yield from claim(site, site.scheduler)
     exceeded = number > site.scenario.max_attempts
-    run = site.begin_run(request, SCHEDULER, number)
+    run = site.begin_run(request, SCHEDULER, number + again)  # readers count the runs
     values = site.values(request, SCHEDULER, run.ids, _look_back(site, request, exceeded) if number > 1 else {})
     receipt = site.stage.script(compose_receipt, number, exceeded, site.scenario.max_attempts > 1)
     play = yield from play_on(processor, site, site.scheduler, receipt, values, request, run)
-    request.story.hand_over(sender, SCHEDULER, number, sent, values["received_at"])
+    if again:
+        site.blame(request, SCHEDULER, values["received_at"])
+    else:
+        request.story.hand_over(sender, SCHEDULER, number, sent, values["received_at"])
     if exceeded:
         _give_up(site, request, values, fill("%(attempts_exceeded)s", receipt.payloads, values), "retries-exhausted")
         site.end(request)
@@ -45,7 +50,7 @@ def schedule(site: Site, request: Request, sent: int | None, sender: str) -> Gen
     if chosen:
         _send(site, request, values, chosen)
     else:
-        _give_up(site, request, values, NO_WEIGHED, "no-other-backend" if run.number > 1 else None)
+        _give_up(site, request, values, NO_WEIGHED, "no-other-backend" if number > 1 else None)
         site.end(request)
     yield env.timeout(play.last - env.now)
     site.turn.give(turn)
@@ -109,7 +114,7 @@ def _choose(site: Site, request: Request, run: Run, values: dict, receipt: Scrip
         values["tried_before"] = site.stage.release.texts(request.tried)
     number = pools.index(chosen) if chosen else -1
     choice = Choice(layout, states, tuple(fresh), tuple(rounds), not question.thin, number)
-    return site.stage.script(compose_choice, run.number, receipt, choice), chosen
+    return site.stage.script(compose_choice, request.attempt, receipt, choice), chosen
 
 
 def _send(site: Site, request: Request, values: dict, chosen: Pool) -> None:
