@@ -6,10 +6,12 @@ from collections.abc import Callable, Generator
 from functools import partial
 
 from ..lifecycle import SCHEDULER_TOPIC
-from .capacity import show_report
+from .capacity import Stats, show_report
+from .follow import follow
 from .lines_api import compose_get
 from .lines_living import compose_expiry, compose_report, compose_update
 from .machines import claim, play_on
+from .schedulers import Scheduler
 from .site import Process, Site
 
 _REST = (0, 1, 1)  # how many rounds a periodic task lets pass after it ran: its jitter makes it late for the next more often than not
@@ -25,7 +27,8 @@ def start_background(site: Site, stop: Callable[[], bool]) -> None:
         for n in range(len(site.workers)):
             site.env.process(_repeat(site, period, partial(_list_volumes, site, n), stop))
         if site.scenario.start_up:
-            site.env.process(_expire(site, period))
+            for scheduler in site.schedulers:
+                site.env.process(_expire(site, scheduler, period))
 
 
 def _repeat(site: Site, period: int, act: Callable[[], Generator], stop: Callable[[], bool]) -> Generator:
@@ -48,7 +51,7 @@ def _live(site: Site, n: int, period: int, stop: Callable[[], bool]) -> Generato
         if not site.stopped and any(due):
             if process is not site.volumes[n]:
                 process, request_id = site.volumes[n], f"req-{site.ids.one()}"
-            state = [(pool.used, pool.volumes) for pool in site.pools_of(n)]
+            state = [(pool.stock.used, pool.stock.volumes) for pool in site.pools_of(n)]
             yield from _report(site, n, request_id, due[0], due[1], state != told)
             told = state if due[0] else told
         yield site.env.timeout(max(1, period - (site.env.now - begun)))
@@ -67,21 +70,29 @@ def _report(site: Site, n: int, request_id: str, reports: bool, counts: bool, ch
     if not reports:
         return
     yield site.env.timeout(site.volumes[n].true(values["sent_at"]) - site.env.now)
-    heard = [(pool, pool.measure(site.env.now)) for pool in pools]
+    told = [pool.measure(site.env.now) for pool in pools]
+    for scheduler in site.schedulers[1:]:
+        follow(_hear(site, scheduler, n, told, changed))
+    yield from _hear(site, site.schedulers[0], n, told, changed)
+
+
+def _hear(site: Site, scheduler: Scheduler, n: int, told: list[Stats], changed: bool) -> Generator:
+    """The report reaches a scheduler: each has a queue of its own for what all of them are told."""
     yield site.env.timeout(site.sample("broker/cinder-scheduler"))
     if not site.broker.listens(SCHEDULER_TOPIC):
         return
-    for pool, stats in heard:
+    pools = [scheduler.pools[k] for k in site.layout.homes[n]]
+    for pool, stats in zip(pools, told):
         pool.hear(stats)
     received = site.anonymous_values(None, show_report(pools, site.payloads, site.factored))
     thick = sum(pool.finite and not pool.thin for pool in pools)
-    site.play(site.scheduler, site.stage.script(compose_update, changed and pools[0].finite, thick), received)
+    site.play(scheduler.process, site.stage.script(compose_update, changed and pools[0].finite, thick), received)
 
 
-def _expire(site: Site, period: int) -> Generator:
+def _expire(site: Site, scheduler: Scheduler, period: int) -> Generator:
     """The scheduler's own tasks run soon after its start; the next time would be a day later."""
     yield site.env.timeout(site.times.randrange(period, 2 * period))
-    site.play(site.scheduler, site.stage.script(compose_expiry), site.anonymous_values())
+    site.play(scheduler.process, site.stage.script(compose_expiry), site.anonymous_values())
 
 
 def _list_volumes(site: Site, n: int) -> Generator:

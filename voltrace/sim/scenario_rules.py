@@ -70,6 +70,9 @@ def _hosts(scenario: Scenario) -> Iterator[Broken]:
             yield ("cloud", "hosts", n, "journal_burst"), " needs cloud.background_s: a journal says what it dropped when its unit writes again"
     known = [h.name for h in scenario.hosts] or [scenario.node]
     said: list[Broken] = [(("cloud", key), getattr(scenario, key)) for key in ("api_host", "scheduler_host")]
+    said += [(("cloud", "scheduler_hosts", n), host) for n, host in enumerate(scenario.scheduler_hosts)]
+    if scenario.scheduler_hosts and len(scenario.scheduler_hosts) != scenario.schedulers:
+        yield ("cloud", "scheduler_hosts"), f" must name {scenario.schedulers}, one for each of cloud.schedulers"
     said += [(("cloud", "backends", n, "host"), b.host) for n, b in enumerate(scenario.backends)]
     for path, name in said:
         if name and name not in (*known, scenario.node):

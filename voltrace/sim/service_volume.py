@@ -78,7 +78,7 @@ def create(site: Site, n: int, request: Request, sent: int) -> Generator:
     if processor is not None and process.dying:
         processor.leave()
         return
-    pool.volumes += not again
+    pool.stock.volumes += not again
     process.active.remove(request)
     finished = site.stage.script(compose_end, number, pool.backend.driver, begun, source)
     play = yield from play_on(processor, site, process, finished, values, request, run)

@@ -24,6 +24,7 @@ from .machines import open_machines
 from .outage import OUTAGES
 from .play import Play, Plays
 from .quotas import Quotas
+from .schedulers import open_schedulers
 from .script import TABLE_SIZE, Script, Stage
 from .station import Station
 from .template import expand, utc
@@ -107,7 +108,7 @@ class Site:
         self.factored = stage.release.name in stage.rows["storage-capacity-factors"].lines
         self.pids = iter(range(self.times.randrange(2000, 20000), 1 << 22, 7))
         self.workers = [self._process(API, scenario.api_host) for _ in range(scenario.api_workers)]
-        self.scheduler = self._process(SCHEDULER, scenario.scheduler_host)
+        self.schedulers = [*open_schedulers(env, scenario, self._start_scheduler, self.pools)]
         self.volumes = self.start_volumes()
         self.topics = [self.pools_of(n)[0].topic for n in range(len(self.volumes))]
         self.stopped = False
@@ -116,7 +117,6 @@ class Site:
         self.idle = Station(env, self.workers * scenario.api_threads)
         self.machines = open_machines(env, scenario)
         self.zones = scenario.zones()
-        self.turn = Station(env, [True])
         self.drivers = [Station(env, [True] * backend.slots) for backend in scenario.backends]
         self.types = {t.name: self._type_fields(t) for t in scenario.types}
         self.identities = {p.name: tuple(u.replace("-", "") for u in self.ids.take(2)) for p in scenario.projects}
@@ -136,13 +136,16 @@ class Site:
         self.workers[self.workers.index(worker)] = made
         return made
 
-    def renew_scheduler(self) -> Process:
-        """A new process of the scheduler."""
-        self.scheduler = self._process(SCHEDULER, self.scenario.scheduler_host)
-        return self.scheduler
+    def renew_schedulers(self) -> None:
+        """New processes of the schedulers. What they believe stays."""
+        for scheduler, host in zip(self.schedulers, self.scenario.hosts_of_schedulers()):
+            scheduler.process = self._start_scheduler(host)
+
+    def _start_scheduler(self, host: str) -> Process:
+        return self._process(SCHEDULER, host)
 
     def pools_of(self, n: int) -> list[Pool]:
-        """The pools of backend ``n``."""
+        """The pools of backend ``n``, with the first scheduler's beliefs."""
         return [self.pools[k] for k in self.layout.homes[n]]
 
     def pool(self, host: str) -> Pool:
@@ -165,7 +168,7 @@ class Site:
             worker.zones_until, worker.types = self.env.now + 3_600_000_000, frozenset(t.name for t in self.scenario.types if not t.new)
         if self.scenario.fresh_reports:
             return
-        for pool in self.pools:
+        for pool in (pool for scheduler in self.schedulers for pool in scheduler.pools):
             if default is None or default.backend in (None, pool.backend.name):
                 pool.take_over()
                 pool.updated = self.env.now
