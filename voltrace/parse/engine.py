@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from itertools import chain, islice
 
@@ -242,6 +242,8 @@ def _build(scan: Scan, layouts, request: int, request_id: str, rows: list[int], 
         seen=spans,
         lines=Lines(*scan.kept[request]) if scan.kept is not None and request in scan.kept else None,
     )
+    if stepped and timeline.flows:  # the files of several services have no common order: those of its first and its last flow count
+        timeline = replace(timeline, start=spans[timeline.flows[0].service][0], end=spans[timeline.flows[-1].service][1])
     copies = tuple(sorted({scan.sources[scan.events.source[row]] for row in rows}))[:4] if copied else None
     return timeline, copies
 

@@ -52,13 +52,17 @@ def _live(site: Site, n: int, period: int, stop: Callable[[], bool]) -> Generato
             if process is not site.volumes[n]:
                 process, request_id = site.volumes[n], f"req-{site.ids.one()}"
             state = [(pool.stock.used, pool.stock.volumes) for pool in site.pools_of(n)]
-            yield from _report(site, n, request_id, due[0], due[1], state != told)
+            moved = [pool for k, pool in enumerate(site.pools_of(n)) if told is None or state[k] != told[k]]
+            yield from _report(site, n, request_id, due[0], due[1], bool(moved) and all(pool.finite for pool in moved))
             told = state if due[0] else told
         yield site.env.timeout(max(1, period - (site.env.now - begun)))
 
 
-def _report(site: Site, n: int, request_id: str, reports: bool, counts: bool, changed: bool) -> Generator:
-    """Volume service ``n`` looks at its pools and tells the scheduler, which hears of it a little later."""
+def _report(site: Site, n: int, request_id: str, reports: bool, counts: bool, published: bool) -> Generator:
+    """Volume service ``n`` looks at its pools and tells the schedulers, which hear of it a little later.
+
+    The room is ``published`` where a pool's has changed; Cinder breaks off where one of these is endless.
+    """
     pools, backend = site.pools_of(n), site.scenario.backends[n]
     threads = ("Thread-1 (_beat_forever_until_stopped)", "Rabbit-heartbeat", "Thread-3 (_runner)", "Thread-5 (_runner)")
     listed = ", ".join(f"<Thread({name}, started daemon {140205770469504 + 65536 * k})>" for k, name in enumerate(threads))
@@ -72,11 +76,11 @@ def _report(site: Site, n: int, request_id: str, reports: bool, counts: bool, ch
     yield site.env.timeout(site.volumes[n].true(values["sent_at"]) - site.env.now)
     told = [pool.measure(site.env.now) for pool in pools]
     for scheduler in site.schedulers[1:]:
-        follow(_hear(site, scheduler, n, told, changed))
-    yield from _hear(site, site.schedulers[0], n, told, changed)
+        follow(_hear(site, scheduler, n, told, published))
+    yield from _hear(site, site.schedulers[0], n, told, published)
 
 
-def _hear(site: Site, scheduler: Scheduler, n: int, told: list[Stats], changed: bool) -> Generator:
+def _hear(site: Site, scheduler: Scheduler, n: int, told: list[Stats], published: bool) -> Generator:
     """The report reaches a scheduler: each has a queue of its own for what all of them are told."""
     yield site.env.timeout(site.sample("broker/cinder-scheduler"))
     if not site.broker.listens(SCHEDULER_TOPIC):
@@ -86,7 +90,7 @@ def _hear(site: Site, scheduler: Scheduler, n: int, told: list[Stats], changed: 
         pool.hear(stats)
     received = site.anonymous_values(None, show_report(pools, site.payloads, site.factored))
     thick = sum(pool.finite and not pool.thin for pool in pools)
-    site.play(scheduler.process, site.stage.script(compose_update, changed and pools[0].finite, thick), received)
+    site.play(scheduler.process, site.stage.script(compose_update, published, thick), received)
 
 
 def _expire(site: Site, scheduler: Scheduler, period: int) -> Generator:

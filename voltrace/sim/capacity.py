@@ -267,7 +267,6 @@ def show_report(pools: Sequence[Pool], payloads: dict[str, str], factored: bool)
     for pool in pools:
         stats = pool.stats
         if not pool.finite:
-            parts.append("{}")
             continue
         room = [pool.room, stats.free, float(stats.allocated), stats.provisioned, pool.count_free(pool.thin, factored, stats.free, stats.provisioned)]
         sums = [a + b for a, b in zip(sums, room)]

@@ -13,6 +13,7 @@ Broken = tuple[Path, str]
 # A journal's line is one line, and Cinder joins host, backend and pool with these marks.
 _NOT_IN_NAMES = "\n\r\0"
 _LEAST_STEP_S = 600
+_DIVIDING = ("file-rotated", "file-exported-twice", "file-cut")
 _MARKS = "@#"
 # What drivers report anyway: a capability of that name would stand twice in the report.
 _REPORTED = frozenset(
@@ -180,6 +181,10 @@ def _outages(scenario: Scenario) -> Iterator[Broken]:
         for key in OUTAGES[fault.kind].keys if fault.kind else ("kind",):
             if not getattr(fault, key):
                 yield ("faults", n), f": {fault.kind or 'a fault'} needs the key '{key}'"
+        if fault.kind in _DIVIDING and fault.service in [f.service for f in scenario.faults[:n] if f.kind in _DIVIDING]:
+            yield ("faults", n, "service"), f" '{fault.service}': something happens to its file already"
+        if fault.kind == "file-cut" and fault.at_s and any(ask.trouble and ask.trouble.deviations for ask in scenario.requests):
+            yield ("faults", n, "at_s"), " goes only with requests that lead to no deviation: what a cut file lacks proves nothing"
         if fault.kind == "clock-stepped" and fault.by_s < _LEAST_STEP_S:
             yield ("faults", n, "by_s"), f" must be {_LEAST_STEP_S} or more, not {fault.by_s:g}: a process that is silent for longer does not show the step"
 

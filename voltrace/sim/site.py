@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..encode import instant
 from ..formats import write_context
@@ -88,6 +88,16 @@ class Request:
     told: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Something that happens to the logs of a service (empty: of all) at a true instant (µs); ``meets`` says which requests it touches."""
+
+    kind: str
+    service: str
+    at: int
+    meets: Callable[[Story], bool]
+
+
 class Site:
     """What the services share. Everything random comes from the seed."""
 
@@ -113,7 +123,8 @@ class Site:
         self.topics = [self.pools_of(n)[0].topic for n in range(len(self.volumes))]
         self.stopped = False
         self.gone: tuple[str, int] | None = None
-        self.moments: list[tuple[str, str, int]] = []
+        self.moments: list[Moment] = []
+        self.clock_shows: Callable[[Any], Any] | None = None  # a clock that is set back
         self.idle = Station(env, self.workers * scenario.api_threads)
         self.machines = open_machines(env, scenario)
         self.zones = scenario.zones()
@@ -306,15 +317,17 @@ class Site:
             if told["expect"] is None:
                 outage = OUTAGES.get(told["kind"])
                 diagnostics = [*outage.diagnostics] if outage else []
-                told["expect"] = {"outcome": story.outcome.outcome, "cause": story.outcome.cause, "deviations": [], "diagnostics": diagnostics}
+                outcome, cause = (story.outcome.outcome, story.outcome.cause) if outage is None or outage.foretold else (None, None)
+                told["expect"] = {"outcome": outcome, "cause": cause, "deviations": [], "diagnostics": diagnostics}
 
     def end(self, request: Request) -> None:
         """Nothing more will happen to the request."""
         if not request.hung:
             self.let_go(request)
-        for kind, service, at in self.moments:
-            if request.story.start < at <= request.story.end:
-                self.touch(request, kind, service or "any", at)
+        for moment in self.moments:
+            if moment.meets(request.story):
+                self.touch(request, moment.kind, moment.service or "any", moment.at)
+        request.story.shows = self.clock_shows
         if request.story.faults:
             self._settle(request.story)
         if request.told:
