@@ -94,6 +94,7 @@ FALSEHOODS = {
             deviations=("handoff-before-send",),
         ),
         _made("record-torn", "any", "a record breaks off before it has told anything", "tear", diagnostics=("torn-record",)),
+        _made("record-blotted", "any", "a record ends in NULs, as after a power cut", "blot", diagnostics=("torn-record",)),
         _made("records-duplicated", "api", "a shipper sends a stretch of records twice", "ship-twice", diagnostics=("duplicated-records",)),
         _made("bytes-invalid", "api", "bytes that are no text get into a record", "spoil-bytes", diagnostics=("invalid-bytes",)),
         _made("line-overlong", "api", "a line is of 9 MB", "swell", diagnostics=("overlong-line",)),
