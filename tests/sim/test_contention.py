@@ -142,7 +142,10 @@ def test_threads__of_one_worker__serve_so_many_requests_at_once():
     ],
 )
 def test_loop__under_contention__truth_comes_back_and_conforms(tmp_path, scenario, limits, arrivals):
-    lines, truth = run(replace(load_scenario(scenario), **limits), requests=100, arrivals=arrivals, seed=8)
+    loaded = load_scenario(scenario)
+    if limits.get("api_threads", 1) > 1:  # what the rules then refuse
+        loaded = replace(loaded, requests=tuple(a for a in loaded.requests if not (a.trouble and a.trouble.unanswered or "worker" in a.fault)))
+    lines, truth = run(replace(loaded, **limits), requests=100, arrivals=arrivals, seed=8)
     for service, name in (("api", "c-api.log"), ("scheduler", "c-sch.log"), ("volume", "c-vol.log")):
         (tmp_path / name).write_text("\n".join(lines[service]) + "\n")
     reading = read([str(tmp_path)])

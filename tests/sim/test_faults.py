@@ -12,6 +12,7 @@ from voltrace.check.judge import judge_all
 from voltrace.encode import encode_timeline
 from voltrace.errors import UsageError
 from voltrace.parse.engine import read
+from voltrace.sim.cloud import RunFault
 from voltrace.sim.edits import EDITS
 from voltrace.sim.falsehoods import FALSEHOODS
 from voltrace.sim.faults import FAULTS, LAWFUL
@@ -26,9 +27,15 @@ PAGE = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text()
 
 FORMS = [("2026.2", "short-precise"), ("2026.2", "oslo"), ("queens", "short-precise"), ("queens", "oslo")]
 # What the log says and nobody did is not in the truth.
-_NOT_TRUE = {"task-unexpected": "flows", "flow-unexpected": "flows", "task-after-failure": "flows", "attempts-exceeded": "failures"}
+_NOT_TRUE = {
+    "task-unexpected": "flows",
+    "flow-unexpected": "flows",
+    "task-after-failure": "flows",
+    "attempts-exceeded": "failures",
+    "cast-duplicated": "handoffs",
+}
 # Diagnostics about a file, not about one request.
-_OF_FILES = {"invalid-bytes", "overlong-line", "service-restarted", "truncated-file"}
+_OF_FILES = {"invalid-bytes", "overlong-line", "service-restarted", "truncated-file", "overlapping-sources"}
 _OF_RUNS = {"year-assumed", "truncated-file"}
 
 
@@ -119,12 +126,61 @@ def test_volume_killed_for_good__nothing_proves_more_than_that_the_log_ends(tmp_
 @pytest.mark.parametrize(("release", "form"), FORMS)
 def test_mishaps__of_the_logs__are_told_of_the_requests_that_they_touch(tmp_path, release, form):
     folder = simulated(tmp_path / "s", "mishaps", release, 200, format=form, seed=2, arrivals="poisson:9")
-    truths = assert_found_as_announced(folder, form, shared=False).values()
+    truths = assert_found_as_announced(folder, form).values()
     assert {f["kind"] for t in truths for f in t["faults"]} == {"file-rotated", "clock-stepped"}
     assert sorted(path.name for path in folder.glob("c-*")) == ["c-api.log", "c-sch.log", "c-vol.log", "c-vol.log.1"]
     whole = read([str(folder)])
     assert [d.slug for d in whole.diagnostics if d.slug == "truncated-file"] == ["truncated-file"]
     assert {v.outcome.outcome for v in judge_all(whole).values() if v.request_id in {t["request_id"] for t in truths}} == {"created"}
+
+
+@pytest.mark.parametrize(("release", "form"), [("2026.2", "short-precise"), ("queens", "oslo"), ("yoga", "json"), ("2025.1", "export"), ("2023.1", "short")])
+@pytest.mark.parametrize("service", ["api", "scheduler", "volume"])
+def test_file_exported_twice__each_record__counts_once(tmp_path, release, form, service):
+    mishap = RunFault("file-exported-twice", at_s=20.0, for_s=12.0, service=service)
+    folder = simulated(tmp_path / "s", replace(_lawful(), faults=(mishap,)), release, 60, format=form, seed=3)
+    truths = assert_found_as_announced(folder, form, shared=form != "short").values()
+    met = [t for t in truths for fault in t["faults"] if fault["kind"] == "file-exported-twice"]
+    assert 3 < len(met) < 40
+    assert len(list(folder.glob("c-*.log.1"))) == 1
+
+
+@pytest.mark.parametrize(("release", "form"), [("2026.2", "short-precise"), ("queens", "oslo"), ("2026.1", "json"), ("2023.1", "short")])
+@pytest.mark.parametrize("service", ["api", "scheduler", "volume"])
+def test_file_cut__in_the_middle__proves_less_and_nothing_else(tmp_path, release, form, service):
+    cut = RunFault("file-cut", at_s=20.0, service=service)
+    folder = simulated(tmp_path / "s", replace(_lawful(), faults=(cut,)), release, 60, format=form, seed=3)
+    truths = {t["request_id"]: t for t in map(json.loads, (folder / "truth.jsonl").read_text().splitlines())}
+    reading = read([str(path) for path in sorted(folder.glob("c-*"))])
+    verdicts = judge_all(reading)
+    assert sorted(path.name for path in folder.glob("c-*")) == ["c-api.log", "c-sch.log", "c-vol.log"]
+    assert [d.slug for d in reading.diagnostics if d.slug not in ("year-assumed", "torn-record")] == ["truncated-file"]
+    for request_id, truth in truths.items():
+        met = [fault["expect"] for fault in truth["faults"] if fault["kind"] == "file-cut"]
+        if request_id not in verdicts:
+            assert met and service == "api"
+            continue
+        found = verdicts[request_id].outcome.outcome
+        assert found == truth["outcome"] or met and found == "unknown", truth
+        assert not verdicts[request_id].deviations
+    assert {f["expect"]["outcome"] for t in truths.values() for f in t["faults"] if f["kind"] == "file-cut"} == {None}
+    whole = read([str(folder / "merged.log")])
+    assert len(list(whole.creates())) == len(truths)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_clock_stepped__truth__is_what_the_logs_prove(tmp_path, seed):
+    busy = replace(load_scenario("mishaps"), faults=tuple(RunFault("clock-stepped", at_s=at, by_s=1800.0) for at in (5.0, 11.0)))
+    folder = simulated(tmp_path / "s", busy, "2026.2", 150, seed=seed, arrivals="poisson:9")
+    truths = list(assert_found_as_announced(folder).values())
+    assert any(f["start"] and f["duration_s"] is None for t in truths for f in t["flows"])
+    assert len({t["start"][:13] for t in truths}) >= 2
+
+
+def _lawful():
+    """A scenario of which every request is by the book and ends."""
+    mixed = load_scenario("mixed")
+    return replace(mixed, requests=tuple(a for a in mixed.requests if not (a.trouble and (a.trouble.deviations or a.trouble.outcome == "unknown"))))
 
 
 def test_file_rotated__written_again_without_it__leaves_no_older_file(tmp_path):
@@ -171,6 +227,7 @@ def test_page__faults_of_the_run__are_those_of_the_table():
         ({"kind": "scheduler-down", "at_s": 1.0}, "faults[0]: scheduler-down needs the key 'for_s'"),
         ({"kind": "clock-stepped", "by_s": 5.0}, "faults[0].by_s must be 600 or more, not 5"),
         ({"kind": "file-cut", "service": "nova"}, "must be one of api, scheduler, volume"),
+        ({"kind": "file-exported-twice", "service": "api"}, "faults[0]: file-exported-twice needs the key 'for_s'"),
     ],
 )
 def test_faults_of_the_run__mistakes__are_told(table, says):

@@ -93,3 +93,13 @@ def test_capacity__is_published__only_if_it_has_changed():
     received = sum("Received volume service update" in line for line in lines["scheduler"])
     published = [line for line in lines["scheduler"] if "Publish storage capacity" in line]
     assert len(LVM) <= len(published) <= len(LVM) + 1 < received
+
+
+def test_reports__endless_pool_beside_another__is_published_only_while_it_stays_as_it_is():
+    pools = [{"name": "some", "total_gb": 500}, {"name": "endless", "total_gb": "infinite"}]
+    for pool in ("some", "endless"):
+        types = [{"name": "t", "specs": {"pool_name": pool}}]
+        lines, truths = run(cloud(backends=[{"name": "b", "pools": pools}], types=types, background_s=10), requests=3, arrivals="every:40")
+        published = [line for line in lines["scheduler"] if "Publish storage capacity" in line]
+        assert all(t["backend"].endswith("#" + pool) for t in truths)
+        assert bool(published) == (pool == "some") and not any("endless" in line or "{}" in line for line in published)

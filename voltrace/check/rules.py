@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from ..lifecycle import API, REVERTED, RUNNING, SUCCESS, VOLUME, Lifecycle
-from ..trace import Event, Reading, Timeline
+from ..trace import Event, FlowSpan, Reading, Timeline
 from ..verdict import Deviation, Outcome
 from .replay import GOES_ON_US
 
@@ -22,14 +22,15 @@ def handoffs(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome
     if any(span.late for span in timeline.flows):
         return  # runs that began before the log did: nobody can say what they cast
     begun: set[tuple[str, int]] = set()
+    repeated: list[FlowSpan] = []
+    twice: list[str] = []  # the flows of runs that no cast of their own had started
     for span in timeline.flows:
         key = (span.name, span.attempt)
         flow = lifecycle.flow(span.name)
         if flow is None:
             continue
         if key in begun and lifecycle.runs == "once":
-            slug = "unexpected-flow" if span.name in lifecycle.starts else "handoff-received-twice"
-            yield Deviation(slug, timeline.request_id, f"attempt {span.attempt} of flow {span.name} began a second time", "one run", "two runs", span.where)
+            repeated.append(span)
             continue
         begun.add(key)
         if span.name in lifecycle.starts:
@@ -49,8 +50,17 @@ def handoffs(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome
         if all(f.state == RUNNING or (f.state == SUCCESS and not cast.next_run) for f in senders):
             continue  # the sender's own line is missing: that is told where it is missed
         slug = "handoff-received-twice" if cast.next_run else "handoff-before-send"
+        if cast.next_run:
+            twice.append(span.name)
         message = f"attempt {span.attempt} of flow {span.name} began, but {cast.task} had not cast to it"
         yield Deviation(slug, timeline.request_id, message, f"{cast.task} {cast.state}", None, span.where)
+    for span in repeated:
+        cast = lifecycle.cast_to(span.name, span.attempt)
+        if cast is not None and cast.sender in twice:
+            twice.remove(cast.sender)  # that run cast again: one fault, told where it began
+            continue
+        slug = "unexpected-flow" if span.name in lifecycle.starts else "handoff-received-twice"
+        yield Deviation(slug, timeline.request_id, f"attempt {span.attempt} of flow {span.name} began a second time", "one run", "two runs", span.where)
 
 
 def losses(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome: Outcome) -> Iterator[Deviation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -126,7 +127,8 @@ class Assembler:
         for (process, source), span in seen.items():
             by_service[scan.processes[process].service].append((scan.resolution[source], span))
         start, end = _edges([(scan.resolution[source], span) for (_, source), span in seen.items()], stepped)
-        return builder.build(
+        spans = {service: _edges(own, stepped) for service, own in by_service.items()}
+        timeline = builder.build(
             access=access,
             global_request_id=info.global_request_id,
             project=info.project,
@@ -134,9 +136,12 @@ class Assembler:
             start=start,
             end=end,
             stepped=stepped,
-            seen={service: _edges(own, stepped) for service, own in by_service.items()},
+            seen=spans,
             lines=self.lines_of(request),
         )
+        if stepped and timeline.flows:  # the files of several services have no common order: those of its first and its last flow count
+            timeline = replace(timeline, start=spans[timeline.flows[0].service][0], end=spans[timeline.flows[-1].service][1])
+        return timeline
 
     def _who(self, process: int) -> object:
         found = self.scan.processes[process]

@@ -6,10 +6,12 @@ from collections.abc import Callable, Generator
 from functools import partial
 
 from ..lifecycle import SCHEDULER_TOPIC
-from .capacity import show_report
+from .capacity import Stats, show_report
+from .follow import follow
 from .lines_api import compose_get
 from .lines_living import compose_expiry, compose_report, compose_update
 from .machines import claim, play_on
+from .schedulers import Scheduler
 from .site import Process, Site
 
 _REST = (0, 1, 1)  # how many rounds a periodic task lets pass after it ran: its jitter makes it late for the next more often than not
@@ -25,7 +27,8 @@ def start_background(site: Site, stop: Callable[[], bool]) -> None:
         for n in range(len(site.workers)):
             site.env.process(_repeat(site, period, partial(_list_volumes, site, n), stop))
         if site.scenario.start_up:
-            site.env.process(_expire(site, period))
+            for scheduler in site.schedulers:
+                site.env.process(_expire(site, scheduler, period))
 
 
 def _repeat(site: Site, period: int, act: Callable[[], Generator], stop: Callable[[], bool]) -> Generator:
@@ -48,14 +51,18 @@ def _live(site: Site, n: int, period: int, stop: Callable[[], bool]) -> Generato
         if not site.stopped and any(due):
             if process is not site.volumes[n]:
                 process, request_id = site.volumes[n], f"req-{site.ids.one()}"
-            state = [(pool.used, pool.volumes) for pool in site.pools_of(n)]
-            yield from _report(site, n, request_id, due[0], due[1], state != told)
+            state = [(pool.stock.used, pool.stock.volumes) for pool in site.pools_of(n)]
+            moved = [pool for k, pool in enumerate(site.pools_of(n)) if told is None or state[k] != told[k]]
+            yield from _report(site, n, request_id, due[0], due[1], bool(moved) and all(pool.finite for pool in moved))
             told = state if due[0] else told
         yield site.env.timeout(max(1, period - (site.env.now - begun)))
 
 
-def _report(site: Site, n: int, request_id: str, reports: bool, counts: bool, changed: bool) -> Generator:
-    """Volume service ``n`` looks at its pools and tells the scheduler, which hears of it a little later."""
+def _report(site: Site, n: int, request_id: str, reports: bool, counts: bool, published: bool) -> Generator:
+    """Volume service ``n`` looks at its pools and tells the schedulers, which hear of it a little later.
+
+    The room is ``published`` where a pool's has changed; Cinder breaks off where one of these is endless.
+    """
     pools, backend = site.pools_of(n), site.scenario.backends[n]
     threads = ("Thread-1 (_beat_forever_until_stopped)", "Rabbit-heartbeat", "Thread-3 (_runner)", "Thread-5 (_runner)")
     listed = ", ".join(f"<Thread({name}, started daemon {140205770469504 + 65536 * k})>" for k, name in enumerate(threads))
@@ -67,21 +74,29 @@ def _report(site: Site, n: int, request_id: str, reports: bool, counts: bool, ch
     if not reports:
         return
     yield site.env.timeout(site.volumes[n].true(values["sent_at"]) - site.env.now)
-    heard = [(pool, pool.measure(site.env.now)) for pool in pools]
+    told = [pool.measure(site.env.now) for pool in pools]
+    for scheduler in site.schedulers[1:]:
+        follow(_hear(site, scheduler, n, told, published))
+    yield from _hear(site, site.schedulers[0], n, told, published)
+
+
+def _hear(site: Site, scheduler: Scheduler, n: int, told: list[Stats], published: bool) -> Generator:
+    """The report reaches a scheduler: each has a queue of its own for what all of them are told."""
     yield site.env.timeout(site.sample("broker/cinder-scheduler"))
     if not site.broker.listens(SCHEDULER_TOPIC):
         return
-    for pool, stats in heard:
+    pools = [scheduler.pools[k] for k in site.layout.homes[n]]
+    for pool, stats in zip(pools, told):
         pool.hear(stats)
     received = site.anonymous_values(None, show_report(pools, site.payloads, site.factored))
     thick = sum(pool.finite and not pool.thin for pool in pools)
-    site.play(site.scheduler, site.stage.script(compose_update, changed and pools[0].finite, thick), received)
+    site.play(scheduler.process, site.stage.script(compose_update, published, thick), received)
 
 
-def _expire(site: Site, period: int) -> Generator:
+def _expire(site: Site, scheduler: Scheduler, period: int) -> Generator:
     """The scheduler's own tasks run soon after its start; the next time would be a day later."""
     yield site.env.timeout(site.times.randrange(period, 2 * period))
-    site.play(site.scheduler, site.stage.script(compose_expiry), site.anonymous_values())
+    site.play(scheduler.process, site.stage.script(compose_expiry), site.anonymous_values())
 
 
 def _list_volumes(site: Site, n: int) -> Generator:

@@ -20,16 +20,35 @@ if TYPE_CHECKING:
 THREADS = 64  # oslo.messaging's executor_thread_pool_size
 
 
-class Queue:
-    """A topic's queue. ``waiting`` are the messages that nobody has taken; ``busy`` counts the receiver's threads at work."""
+class Receiver:
+    """One of those who take messages from a queue; ``busy`` counts its threads at work."""
 
-    __slots__ = ("waiting", "receive", "threads", "busy", "open", "finish")
+    __slots__ = ("receive", "threads", "busy", "finish")
 
-    def __init__(self, receive: Callable[..., Generator], threads: int, finish: Callable[[Queue], None]) -> None:
-        self.waiting: deque[tuple] = deque()
-        self.receive, self.threads = receive, threads
-        self.busy, self.open = 0, True
+    def __init__(self, receive: Callable[..., Generator], threads: int, finish: Callable[[Receiver], None]) -> None:
+        self.receive, self.threads, self.busy = receive, threads, 0
         self.finish = partial(finish, self)
+
+
+class Queue:
+    """A topic's queue. ``waiting`` are the messages that nobody has taken; its ``receivers`` take them in turn."""
+
+    __slots__ = ("waiting", "receivers", "open")
+
+    def __init__(self) -> None:
+        self.waiting: deque[tuple] = deque()
+        self.receivers: deque[Receiver] = deque()
+        self.open = True
+
+    def next(self) -> Receiver | None:
+        """Who takes the next message: the one with a free thread who has not had one for longest; None if all are busy."""
+        for receiver in self.receivers:
+            if receiver.busy < receiver.threads:
+                if len(self.receivers) > 1:
+                    self.receivers.remove(receiver)
+                    self.receivers.append(receiver)
+                return receiver
+        return None
 
 
 class Broker:
@@ -41,8 +60,12 @@ class Broker:
         self.up = True
 
     def subscribe(self, topic: str, receive: Callable[..., Generator], threads: int = THREADS) -> None:
-        """``receive(*message)`` becomes a process of its own for each message that comes to the topic, ``threads`` at a time."""
-        self.queues[topic] = Queue(receive, threads, self._finish)
+        """``receive(*message)`` becomes a process of its own for each message that comes to the topic, ``threads`` at a time.
+
+        Several that subscribe to a topic share its messages.
+        """
+        queue = self.queues.setdefault(topic, Queue())
+        queue.receivers.append(Receiver(receive, threads, partial(self._finish, queue)))
 
     def cast(self, topic: str, at: int, *message: object) -> None:
         """Sends a message that arrives in its queue at the instant ``at`` (µs)."""
@@ -62,12 +85,16 @@ class Broker:
     def replace(self, topic: str, receive: Callable[..., Generator]) -> None:
         """Another receiver has the topic's messages from now on."""
         queue = self.queues[topic]
-        queue.receive, queue.busy = receive, 0
+        queue.receivers = deque([Receiver(receive, THREADS, partial(self._finish, queue))])
         self.reopen(topic)
 
     def waiting(self, topic: str) -> list[tuple]:
         """The messages that nobody has taken yet."""
         return list(self.queues[topic].waiting)
+
+    def is_busy(self, topic: str) -> bool:
+        """Whether a receiver of the topic is at work."""
+        return any(receiver.busy for receiver in self.queues[topic].receivers)
 
     def listens(self, topic: str) -> bool:
         """Whether a message would reach its receiver."""
@@ -85,20 +112,24 @@ class Broker:
 
     def _arrive(self, event: simpy.Event) -> None:
         queue, message = event.value  # type: ignore[misc]
-        if queue.waiting or queue.busy >= queue.threads or not queue.open or not self.up:
+        receiver = queue.next() if queue.open and self.up and not queue.waiting else None
+        if receiver is None:
             queue.waiting.append(message)
         else:
-            self._start(queue, message)
+            self._start(receiver, message)
 
-    def _start(self, queue: Queue, message: tuple) -> None:
-        queue.busy += 1
-        follow(queue.receive(*message), queue.finish)
+    def _start(self, receiver: Receiver, message: tuple) -> None:
+        receiver.busy += 1
+        follow(receiver.receive(*message), receiver.finish)
 
-    def _finish(self, queue: Queue) -> None:
-        queue.busy -= 1
+    def _finish(self, queue: Queue, receiver: Receiver) -> None:
+        receiver.busy -= 1
         if queue.waiting:
             self._serve(queue)
 
     def _serve(self, queue: Queue) -> None:
-        while self.up and queue.open and queue.waiting and queue.busy < queue.threads:
-            self._start(queue, queue.waiting.popleft())
+        while self.up and queue.open and queue.waiting:
+            receiver = queue.next()
+            if receiver is None:
+                return
+            self._start(receiver, queue.waiting.popleft())

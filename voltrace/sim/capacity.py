@@ -30,23 +30,30 @@ class Stats:
 
 @dataclass(slots=True)
 class Home:
-    """What the pools of one backend share: its volume service, and whether the scheduler may use and does list it."""
+    """What the pools of one backend share: its volume service, and whether schedulers may use it."""
 
     number: int
     service: str
     backend: Backend
     enabled: bool = True
-    known: bool = True
+
+
+@dataclass(slots=True)
+class Stock:
+    """What a pool really holds: GB and volumes."""
+
+    used: int = 0
+    volumes: int = 0
 
 
 class Pool:
-    """A pool at work: the room that is used, the last report that was heard, and the scheduler's belief.
+    """A pool at work as one scheduler sees it: what it holds, the last report that was heard, and the scheduler's belief.
 
     The scheduler takes a report over until it has placed a volume itself since (its belief is then newer than the report).
     """
 
-    def __init__(self, home: Home, shape: PoolShape, node: str, zone: str, at: int) -> None:
-        backend = home.backend
+    def __init__(self, home: Home, shape: PoolShape, node: str, zone: str, at: int, stock: Stock | None = None) -> None:
+        backend, self.node, self.stock = home.backend, node, stock or Stock()
         self.home, self.backend, self.shape, self.zone = home, backend, shape, backend.zone or zone
         self.service, self.pool = home.service, shape.name
         self.host = f"{self.service}#{self.pool}"
@@ -56,7 +63,6 @@ class Pool:
         self.finite = isinstance(self.total, float)
         self.room: float = self.total if isinstance(self.total, float) else 0.0
         self.reserved_gb = math.floor(self.room * (self.reserved / 100))
-        self.used = self.volumes = 0
         self.names: dict[str, object] = {
             "host": self.host,
             "service": self.service,
@@ -86,6 +92,10 @@ class Pool:
         self.free: float = self.stats.free
         self.allocated, self.provisioned, self.updated = 0, self.stats.provisioned, 0
 
+    def believed_by_another(self) -> Pool:
+        """The same pool as another scheduler sees it, which has heard the same report."""
+        return Pool(self.home, self.shape, self.node, self.zone, self.stats.at, self.stock)
+
     @property
     def enabled(self) -> bool:
         """Whether the backend's service may be used."""
@@ -97,11 +107,12 @@ class Pool:
 
     def measure(self, at: int) -> Stats:
         """The backend looks at itself: the report that goes to the scheduler. A thin pool is as full as what was written to its volumes."""
-        taken = self.shape.used_gb or 0.0
+        taken, used = self.shape.used_gb or 0.0, self.stock.used
         if not self.finite:
-            return Stats(at, 0.0, self.used, self.used, self.volumes)
-        filled = self.used * (self.shape.written or 0.0) if self.thin else self.used
-        return Stats(at, round(self.room - taken - filled, 2), self.used, float(taken + self.used), self.volumes)
+            return Stats(at, 0.0, used, used, self.stock.volumes)
+        filled = used * (self.shape.written or 0.0) if self.thin else used
+        # Two schedulers may promise the same room.
+        return Stats(at, max(0.0, round(self.room - taken - filled, 2)), used, float(taken + used), self.stock.volumes)
 
     def hear(self, stats: Stats) -> None:
         """The scheduler hears a report. It is taken over when backends are looked at next."""
@@ -132,7 +143,7 @@ class Pool:
             self.free -= size
         self.allocated += size
         self.provisioned += size
-        self.used += size
+        self.stock.used += size
         if at is not None:
             self.updated = at
         self._change(False)
@@ -256,7 +267,6 @@ def show_report(pools: Sequence[Pool], payloads: dict[str, str], factored: bool)
     for pool in pools:
         stats = pool.stats
         if not pool.finite:
-            parts.append("{}")
             continue
         room = [pool.room, stats.free, float(stats.allocated), stats.provisioned, pool.count_free(pool.thin, factored, stats.free, stats.provisioned)]
         sums = [a + b for a, b in zip(sums, room)]

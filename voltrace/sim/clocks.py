@@ -41,7 +41,7 @@ class Clocks:
     def __init__(self, scenario: Scenario, start: int) -> None:
         self.start = start
         self.api = clock_of(scenario.host(scenario.api_host), start)
-        names = (scenario.scheduler_host, *(backend.host for backend in scenario.backends))
+        names = (*scenario.hosts_of_schedulers(), *(backend.host for backend in scenario.backends))
         self.others = [clock_of(scenario.host(name), start) for name in names]
         self.differ = any((self.api, *self.others))
 

@@ -175,6 +175,7 @@ class Scenario:
     ``size_first``: clients name the size before the rest. ``start_up``: the log begins with the services' start.
     ``poll_s``: how long clients wait before they ask (again) what became of their volume; 0: they do not ask.
     ``usual_requests`` is how many requests are sent unless somebody says.
+    All ``schedulers`` take from one queue; ``scheduler_hosts`` names a host for each, else all are on ``scheduler_host``.
     A worker process of the API serves ``api_threads`` requests at a time; ``cpus`` are the processors that services of a host share,
     ``database_connections`` what all services share (0: as many as are wanted). A closed client thinks for ``think_s`` on average before its next request.
     """
@@ -185,6 +186,8 @@ class Scenario:
     hosts: tuple[Host, ...] = ()
     api_host: str = ""
     scheduler_host: str = ""
+    schedulers: int = _key(1, 1, 64)
+    scheduler_hosts: tuple[str, ...] = ()
     endpoint: str = "http://127.0.0.1/volume"
     zone: str = "nova"
     api_workers: int = _key(2, 1)
@@ -225,6 +228,10 @@ class Scenario:
         """The host of that name; ``node`` for none. A node that the scenario does not describe has a true clock and keeps all lines."""
         name = name or self.node
         return next((h for h in self.hosts if h.name == name), Host(name))
+
+    def hosts_of_schedulers(self) -> tuple[str, ...]:
+        """The host of each scheduler, empty for `node`."""
+        return self.scheduler_hosts or (self.scheduler_host,) * self.schedulers
 
     def zones(self) -> tuple[str, ...]:
         """The availability zones of the cloud: those of its backends."""

@@ -25,7 +25,7 @@ from .wrong_steps import (
     swap_lines,
     swap_tasks,
 )
-from .wrong_texts import answer_wrongly, change_volume, choose_refused, forge, lower_limit, reserve_others, ship_twice, spoil_bytes, swell, tear
+from .wrong_texts import answer_wrongly, blot, change_volume, choose_refused, forge, lower_limit, reserve_others, ship_twice, spoil_bytes, swell, tear
 
 EDITS: dict[str, Edit] = {
     edit.__name__.replace("_", "-"): edit
@@ -52,6 +52,7 @@ EDITS: dict[str, Edit] = {
         die_before_cast,
         die_after_cast,
         tear,
+        blot,
         ship_twice,
         spoil_bytes,
         swell,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..lifecycle import SCHEDULER, VOLUME
 from .fault import Fault
 
 
@@ -70,7 +71,16 @@ FALSEHOODS = {
             "the broker delivers the cast to the volume service twice",
             "created",
             None,
-            doubles=True,
+            doubles=VOLUME,
+            deviations=("handoff-received-twice",),
+        ),
+        Fault(
+            "cast-duplicated",
+            "scheduler",
+            "the broker delivers the cast to the scheduler twice",
+            "created",
+            None,
+            doubles=SCHEDULER,
             deviations=("handoff-received-twice",),
         ),
         Fault(
@@ -84,6 +94,7 @@ FALSEHOODS = {
             deviations=("handoff-before-send",),
         ),
         _made("record-torn", "any", "a record breaks off before it has told anything", "tear", diagnostics=("torn-record",)),
+        _made("record-blotted", "any", "a record ends in NULs, as after a power cut", "blot", diagnostics=("torn-record",)),
         _made("records-duplicated", "api", "a shipper sends a stretch of records twice", "ship-twice", diagnostics=("duplicated-records",)),
         _made("bytes-invalid", "api", "bytes that are no text get into a record", "spoil-bytes", diagnostics=("invalid-bytes",)),
         _made("line-overlong", "api", "a line is of 9 MB", "swell", diagnostics=("overlong-line",)),

@@ -15,11 +15,13 @@ class Fault:
     What is asked for: ``asks`` are parts of the request's body, ``source`` is what the volume is made from. ``needs`` are parts of the body that the
     scenario must give, for the fault depends on its cloud.
 
+    ``refused``: the API refuses it for what no body tells (a name of `lines_api.REFUSALS`); ``unanswered``: on the web server's access line alone.
+
     What fails: ``breaks`` in the API (a name of `lines_api.BREAKDOWNS`), ``raises`` in the volume service (a name of `lines_volume.FAILURES`), on
     ``attempts`` of the attempts (0: on all). ``kills``: the volume service dies while the driver works, and is started again unless it dies ``for_good``.
     ``hangs``: the driver never returns. ``slow_s``: it takes so much longer. ``disables``: the service is disabled before the next attempt.
 
-    What happens to messages: ``loses`` the cast to the scheduler, ``late_s`` later it arrives, ``doubles`` the cast to the volume service,
+    What happens to messages: ``loses`` the cast to the scheduler, ``late_s`` later it arrives, ``doubles`` the cast to this service,
     ``strays``: the scheduler is sent what the API did not cast.
 
     ``edit`` makes the log say something else than what was done (a name of `edits.EDITS`): the fault is unlawful then.
@@ -46,10 +48,12 @@ class Fault:
     for_good: bool = False
     slow_s: float = 0.0
     late_s: float = 0.0
-    doubles: bool = False
+    doubles: str = ""
     strays: bool = False
     edit: str = ""
     answers: int = 202
+    refused: str = ""
+    unanswered: bool = False
 
     def expect(self, max_attempts: int) -> dict:
         """What a reader of complete logs must find, as truth.jsonl says it, where so many attempts are allowed."""

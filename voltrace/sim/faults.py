@@ -9,6 +9,12 @@ from __future__ import annotations
 from .falsehoods import FALSEHOODS
 from .fault import Fault
 
+
+def _refused(kind: str, text: str, cause: str, refused: str, unanswered: bool = True) -> Fault:
+    """A request that the API refuses for something else than what its body says."""
+    return Fault(kind, "api", text, "refused", cause, refused=refused, unanswered=unanswered)
+
+
 LAWFUL = {
     f.kind: f
     for f in (
@@ -18,6 +24,12 @@ LAWFUL = {
         Fault("type-unknown", "api", "the client asks for a volume type that does not exist", "refused", "not-found", {"volume_type": "no-such-type"}),
         Fault("image-unknown", "api", "the client asks for an image that does not exist", "refused", "invalid-input", source="image"),
         Fault("source-larger", "api", "the client asks for less than the source volume holds", "refused", "invalid-input", source="volume"),
+        _refused("token-missing", "the client sends no token", "unauthorized", "token-missing"),
+        _refused("token-wrong", "the client sends a token that nobody has issued", "unauthorized", "token-wrong"),
+        _refused("version-unknown", "the client asks for a version of the API that there is not", "not-acceptable", "version"),
+        _refused("body-malformed", "the client's JSON breaks off", "invalid-input", "body"),
+        _refused("project-foreign", "the client asks in the path of a project that its token is not for", "invalid-input", "project"),
+        _refused("policy-forbids", "the client's user may not create volumes", "forbidden", "policy", unanswered=False),
         Fault("database-fails", "api", "the database refuses the volume's row", "failed", "database-error", breaks="database"),
         Fault("commit-fails", "api", "the quota's reservations cannot be committed", "failed", "internal-error", breaks="commit"),
         Fault("cast-fails", "api", "the broker does not take the cast to the scheduler", "failed", "message-not-sent", breaks="cast"),

@@ -45,7 +45,7 @@ class Machines:
 
     def __init__(self, env: simpy.Environment, scenario: Scenario) -> None:
         self.env = env
-        named = (scenario.api_host, scenario.scheduler_host, *(backend.host for backend in scenario.backends))
+        named = (scenario.api_host, *scenario.hosts_of_schedulers(), *(backend.host for backend in scenario.backends))
         hosts = dict.fromkeys(scenario.host(name) for name in named)
         self.processors = {host.name: _open(env, host.cpus or scenario.cpus) for host in hosts}
         self.database = _open(env, scenario.database_connections)

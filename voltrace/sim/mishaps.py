@@ -1,22 +1,27 @@
-"""What happens to logs as a whole: a clock that is set back, files that are rotated or cut."""
+"""What happens to logs as a whole: a clock that is set back, files that are rotated, exported twice or cut."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from ..formats import SERVICE_FILES
+from ..lifecycle import API
 from .cloud import RunFault, Scenario
-from .site import Site
+from .site import Moment, Site
+from .truth import Story
 
-_LEFT_BYTES = 40  # of a cut file's last line: less than its prefix and logger
+_LEFT_BYTES = 40  # of a record in which a file breaks off: less than its prefix and logger
+_OLDER = ("file-rotated", "file-exported-twice")
 
 
-def of_kind(scenario: Scenario, kind: str) -> list[RunFault]:
-    """The scenario's faults of this kind."""
-    return [fault for fault in scenario.faults if fault.kind == kind]
+def of_kind(scenario: Scenario, *kinds: str) -> list[RunFault]:
+    """The scenario's faults of these kinds."""
+    return [fault for fault in scenario.faults if fault.kind in kinds]
 
 
 def stepping_clock(scenario: Scenario, start: int) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -35,21 +40,69 @@ def stepping_clock(scenario: Scenario, start: int) -> Callable[[np.ndarray], np.
 
 
 def watch(site: Site, start: int) -> None:
-    """Lets the requests that are at work when a clock is set or a file is rotated be told of."""
-    site.moments = [
-        (fault.kind, fault.service, start + round(fault.at_s * 1e6)) for fault in site.scenario.faults if fault.kind in ("clock-stepped", "file-rotated")
-    ]
+    """Lets the requests that meet a mishap be told of: those at work when a clock is set or a file is rotated, with records that stand in
+    two exports, or with records behind the place where a file breaks off."""
+    site.clock_shows = stepping_clock(site.scenario, start)
+    for fault in of_kind(site.scenario, "clock-stepped", "file-rotated"):
+        at = start + round(fault.at_s * 1e6)
+        site.moments.append(Moment(fault.kind, fault.service, at, partial(_is_at_work, at)))
+    for service, (begin, end) in _divisions(site.scenario, start, "file-exported-twice").items():
+        site.moments.append(Moment("file-exported-twice", service, begin, partial(_wrote_between, service, begin, end)))
+    for service, (at, _) in _divisions(site.scenario, start, "file-cut").items():
+        site.moments.append(Moment("file-cut", service, at, partial(_wrote_after, service, at)))
+
+
+def _is_at_work(at: int, story: Story) -> bool:
+    return story.start < at <= story.end
+
+
+def _wrote_between(service: str, begin: int, end: int, story: Story) -> bool:
+    plays = (play for run in story.runs if run.service == service for play in run.plays)
+    return any(begin <= play.begin + play.lapses[record] < end for play in plays for record, _ in play.script.steps)
+
+
+def _wrote_after(service: str, at: int, story: Story) -> bool:
+    if not story.runs:
+        return service == API and story.end >= at
+    return any(play.last >= at for run in story.runs if run.service == service for play in run.plays)
+
+
+def _divisions(scenario: Scenario, start: int, *kinds: str) -> dict[str, tuple[int, int]]:
+    """By service, the instants at which what follows begins and what lies before ends. A file is cut behind its last record unless an instant is given."""
+    faults = [fault for fault in of_kind(scenario, *kinds) if fault.kind != "file-cut" or fault.at_s]
+    begins = {fault.service: (start + round(fault.at_s * 1e6), round(fault.for_s * 1e6) * (fault.kind == "file-exported-twice")) for fault in faults}
+    return {service: (begin, begin + lasts) for service, (begin, lasts) in begins.items()}
+
+
+def divide(scenario: Scenario, start: int, older: dict[str, BinaryIO]) -> dict[str, tuple[int, int, BinaryIO]]:
+    """Where the files of services are divided, with the files of what lies before."""
+    return {service: (*instants, older[service]) for service, instants in _divisions(scenario, start, *_OLDER, "file-cut").items()}
 
 
 def older_name(service: str) -> str:
-    """The name of what a service's file held until it was rotated."""
+    """The name of what a service's file held until it was rotated or exported for the first time."""
     return SERVICE_FILES[service] + ".1"
 
 
+def older_names(scenario: Scenario) -> dict[str, str]:
+    """The names of such files that the scenario leaves, by service."""
+    return {fault.service: older_name(fault.service) for fault in of_kind(scenario, *_OLDER)}
+
+
+def lost_names(scenario: Scenario) -> dict[str, str]:
+    """By service, a name for what its file would hold behind the place where it is cut."""
+    return {service: SERVICE_FILES[service] + ".lost" for service in _divisions(scenario, 0, "file-cut")}
+
+
 def cut_files(scenario: Scenario, folder: Path) -> None:
-    """Cuts the files that the scenario names in the middle of their last line."""
+    """Lets the files that the scenario names break off in the middle of a record: the first that is lost, or their last."""
+    lost = lost_names(scenario)
     for fault in of_kind(scenario, "file-cut"):
         path = folder / SERVICE_FILES[fault.service]
+        if fault.service in lost:
+            with open(folder / lost[fault.service], "rb") as rest, open(path, "ab") as file:
+                file.write(rest.readline()[:_LEFT_BYTES].rstrip(b"\n"))
+            continue
         with open(path, "rb+") as file:
             size = path.stat().st_size
             file.seek(max(0, size - (1 << 20)))

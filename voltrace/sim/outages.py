@@ -30,9 +30,10 @@ def _stop_scheduler(site: Site, lasts: int) -> Generator:
     """What it has in hand is brought to its end first, as by a stop that is asked for."""
     site.broker.close(SCHEDULER_TOPIC)
     yield site.env.timeout(lasts)
-    while site.broker.queues[SCHEDULER_TOPIC].busy:
+    while site.broker.is_busy(SCHEDULER_TOPIC):
         yield site.env.timeout(_POLL_US)
-    up = start_scheduler(site, site.renew_scheduler())
+    site.renew_schedulers()
+    up = max(start_scheduler(site, n) for n in range(len(site.schedulers)))
     yield site.env.timeout(up - site.env.now)
     _touch_waiting(site, SCHEDULER_TOPIC, "scheduler-down", SCHEDULER)
     site.broker.reopen(SCHEDULER_TOPIC)

@@ -22,7 +22,7 @@ from .cloud import Scenario
 from .ids import Ids
 from .journal import open_journal
 from .load import Arrivals, read_arrivals, wishes
-from .mishaps import cut_files, of_kind, older_name, stepping_clock, watch
+from .mishaps import cut_files, divide, lost_names, older_name, older_names, stepping_clock, watch
 from .play import Plays, Prefix
 from .progress import Progress
 from .release import Release, load_release
@@ -101,7 +101,7 @@ def read_start(text: str) -> int:
 def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, BinaryIO] | None = None, older: dict[str, BinaryIO] | None = None) -> Merger:
     """Runs a plan and writes its lines and truths as they come. The merger knows the last stamp of each service's file.
 
-    ``older`` are the files that take what a service wrote before its file was rotated.
+    ``older`` are the files that take what a service wrote before its file is divided.
     """
     import simpy
 
@@ -114,13 +114,13 @@ def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, 
     plays = Plays(Prefix(plan.format), merger)
     plays.clock = stepping_clock(plan.scenario, plan.start)
     if older:
-        merger.turns = {f.service: (plan.start + round(f.at_s * 1e6), older[f.service]) for f in of_kind(plan.scenario, "file-rotated")}
+        merger.turns = divide(plan.scenario, plan.start, older)
 
     def tick() -> None:
         until = plays.horizon(env.now)
         plays.write()
         merger.flush(until)
-        if journal is None:  # else it is not known yet which requests lose lines
+        if journal is None and plays.clock is None:  # else it is not known yet which requests lose lines, or which come first by that clock
             truths.flush(*site.clocks.told(until))
         progress.show(site.sent)
 
@@ -150,19 +150,20 @@ def simulate_into(plan: Plan, folder: Path, force: bool = False) -> None:
     if folder.is_dir() and any(folder.iterdir()) and not force:
         raise UsageError(f"{folder} is not empty; name another folder, or say --force to replace what a simulation wrote there")
     with _workplace(folder) as place, ExitStack() as files:
-        rotated = {fault.service: older_name(fault.service) for fault in of_kind(plan.scenario, "file-rotated")}
-        names = (*SERVICE_FILES.values(), "merged.log", "truth.jsonl", *rotated.values())
-        opened = {name: files.enter_context(open(place / name, "wb")) for name in names}
-        by_service = {service: opened[name] for service, name in SERVICE_FILES.items()}
-        merger = simulate(plan, opened["merged.log"], opened["truth.jsonl"], by_service, {service: opened[name] for service, name in rotated.items()})
+        kept, lost = older_names(plan.scenario), lost_names(plan.scenario)
+        names = (*SERVICE_FILES.values(), "merged.log", "truth.jsonl", *kept.values())
+        opened = {name: files.enter_context(open(place / name, "wb")) for name in (*names, *lost.values())}
+        by_service = {service: opened[name] for service, name in (SERVICE_FILES | lost).items()}
+        older = kept | {service: SERVICE_FILES[service] for service in lost}
+        merger = simulate(plan, opened["merged.log"], opened["truth.jsonl"], by_service, {service: opened[name] for service, name in older.items()})
         files.close()
         cut_files(plan.scenario, place)
-        _date(plan, place, merger)
+        _date(plan, place, merger, older)
         folder.mkdir(parents=True, exist_ok=True)
         for service in SERVICE_FILES:
-            if service not in rotated:
+            if service not in kept:
                 (folder / older_name(service)).unlink(missing_ok=True)
-        for name in opened:
+        for name in names:
             os.replace(place / name, folder / name)
 
 
@@ -199,14 +200,14 @@ def _workplace(target: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
-def _date(plan: Plan, place: Path, merger: Merger) -> None:
+def _date(plan: Plan, place: Path, merger: Merger, older: dict[str, str]) -> None:
     """Stamps without a year take it from the file's date: that of its last line."""
     if plan.format.has_year:
         return
-    for service, (at, _) in merger.turns.items():
-        os.utime(place / older_name(service), ns=(at * 1000, at * 1000))
     for service, at in merger.last.items():
         os.utime(place / SERVICE_FILES[service], ns=(at * 1000, at * 1000))
+    for service, (_, at, _) in merger.turns.items():
+        os.utime(place / older[service], ns=(at * 1000, at * 1000))
     last = max(merger.last.values(), default=plan.start)
     for name in ("merged.log", "truth.jsonl"):
         os.utime(place / name, ns=(last * 1000, last * 1000))

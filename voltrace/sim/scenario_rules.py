@@ -13,6 +13,7 @@ Broken = tuple[Path, str]
 # A journal's line is one line, and Cinder joins host, backend and pool with these marks.
 _NOT_IN_NAMES = "\n\r\0"
 _LEAST_STEP_S = 600
+_DIVIDING = ("file-rotated", "file-exported-twice", "file-cut")
 _MARKS = "@#"
 # What drivers report anyway: a capability of that name would stand twice in the report.
 _REPORTED = frozenset(
@@ -70,6 +71,9 @@ def _hosts(scenario: Scenario) -> Iterator[Broken]:
             yield ("cloud", "hosts", n, "journal_burst"), " needs cloud.background_s: a journal says what it dropped when its unit writes again"
     known = [h.name for h in scenario.hosts] or [scenario.node]
     said: list[Broken] = [(("cloud", key), getattr(scenario, key)) for key in ("api_host", "scheduler_host")]
+    said += [(("cloud", "scheduler_hosts", n), host) for n, host in enumerate(scenario.scheduler_hosts)]
+    if scenario.scheduler_hosts and len(scenario.scheduler_hosts) != scenario.schedulers:
+        yield ("cloud", "scheduler_hosts"), f" must name {scenario.schedulers}, one for each of cloud.schedulers"
     said += [(("cloud", "backends", n, "host"), b.host) for n, b in enumerate(scenario.backends)]
     for path, name in said:
         if name and name not in (*known, scenario.node):
@@ -149,6 +153,11 @@ def _faults(scenario: Scenario, ask: Ask, where: Path) -> Iterator[Broken]:
     fault = ask.trouble
     if fault and fault.deviations and not scenario.background_s:
         yield (*where, "fault"), f" {ask.fault} needs cloud.background_s: only logs that go on prove that nothing more came"
+    if fault and fault.unanswered:
+        if not scenario.background_s:
+            yield (*where, "fault"), f" {ask.fault} needs cloud.background_s: where no access line tells the answer, only logs that go on prove that none does"
+        if scenario.api_threads > 1:
+            yield (*where, "fault"), f" {ask.fault} needs cloud.api_threads = 1: else nobody can tell whose the access line is"
     if ask.fault.startswith("api-worker-killed") and scenario.api_threads > 1:
         yield (*where, "fault"), f" {ask.fault} needs cloud.api_threads = 1: a worker that is killed would take other requests along"
     made_from = ask.source or (fault.source if fault else "")
@@ -172,6 +181,10 @@ def _outages(scenario: Scenario) -> Iterator[Broken]:
         for key in OUTAGES[fault.kind].keys if fault.kind else ("kind",):
             if not getattr(fault, key):
                 yield ("faults", n), f": {fault.kind or 'a fault'} needs the key '{key}'"
+        if fault.kind in _DIVIDING and fault.service in [f.service for f in scenario.faults[:n] if f.kind in _DIVIDING]:
+            yield ("faults", n, "service"), f" '{fault.service}': something happens to its file already"
+        if fault.kind == "file-cut" and fault.at_s and any(ask.trouble and ask.trouble.deviations for ask in scenario.requests):
+            yield ("faults", n, "at_s"), " goes only with requests that lead to no deviation: what a cut file lacks proves nothing"
         if fault.kind == "clock-stepped" and fault.by_s < _LEAST_STEP_S:
             yield ("faults", n, "by_s"), f" must be {_LEAST_STEP_S} or more, not {fault.by_s:g}: a process that is silent for longer does not show the step"
 

@@ -45,6 +45,11 @@ class Stage:
     def __post_init__(self) -> None:
         self.payloads = {**self.release.payloads, **{f"atom_{name}": text for name, text in self.release.atoms.items()}}
 
+    @property
+    def shows_access(self) -> bool:
+        """Whether the web server's access lines are in the API's log: files that Cinder writes itself have none."""
+        return self.access_lines and self.format.layout == "devstack"
+
     def table(self, figure: str) -> np.ndarray:
         """Equally likely values (µs) of a figure, `TABLE_SIZE` of them."""
         table = self.tables.get(figure)

@@ -13,13 +13,14 @@ from .load import Wish
 from .machines import claim, play_on
 from .play import Play
 from .polling import poll
+from .refusals import answer_bytes, foreign_path, hide_unread, leave_unanswered, refused_early, sent_body, turn_away
 from .site import Process, Request, Site
 from .truth import Story
 
 # What the reverts leave of the volume's row when the API breaks down: with its quota committed it is kept.
 _ROW_LEFT = {"database": None, "commit": "deleted-row", "cast": "creating"}
 _BROKEN = {"database": "database-error", "commit": "internal-error", "cast": "message-not-sent"}
-_CAUSES = {400: "invalid-input", 404: "not-found", 413: "over-quota"}
+_CAUSES = {400: "invalid-input", 401: "unauthorized", 403: "forbidden", 404: "not-found", 406: "not-acceptable", 413: "over-quota"}
 # Edits that are no falsehoods: the worker is killed before or after it has cast, and another takes its place.
 DIES_BEFORE, DIES_AFTER = "die-before-cast", "die-after-cast"
 _RESPAWN_US = (200_000, 2_000_000)
@@ -51,6 +52,7 @@ def arrive(site: Site, wish: Wish) -> Request:
         "zone": volume.get("availability_zone", site.scenario.zone),
         "address": site.address(),
     }
+    fields |= foreign_path(site, wish)
     project_id, user_id, path = fields["project_id"], fields["user_id"], fields["path"]
     # The journal's lines name project and user, oslo's give their ids; before 2023.1 these do not give the global request id.
     project, user = (project_id, user_id) if site.stage.format.layout == "oslo" else (wish.project, wish.user)
@@ -109,18 +111,23 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
     assert worker is not None
     env, story, wish = site.env, request.story, request.wish
     processor = yield from claim(site, worker)
-    body = wish.body
+    body = sent_body(wish)
     ending, error, more = _judge(site, request)
     kind = request.fields["type_name"]
     type_new, first = ending in _COUNTED and kind not in worker.types, site.serves_first(worker)
     script = site.stage.script(compose_create, ending, env.now >= worker.zones_until, type_new, wish.source, first)
+    hide_unread(site, request, ending)
+    if not script.pauses:
+        yield from turn_away(site, worker, processor, request)
+        return
     run = site.begin_run(request, API, 1) if script.steps else None
     values = site.values(request, API, run.ids if run else {}, more, {"error": error, "body_json": body, "body_python": site.stage.release.body(wish.volume)})
     values["controller"] = site.controller
-    site.count(worker, values, len(body), 997 if ending == ACCEPTED else 151)
+    site.count(worker, values, len(body), 997 if ending == ACCEPTED else answer_bytes(ending))
     if ending == ACCEPTED or ending in BREAKDOWNS:
         _make_row(site, request, values, ending)
-    site.truth.begin(story)
+    if request.told:
+        site.truth.begin(story)
     play = yield from play_on(processor, site, worker, script, values, request, run)
     lost, dies = False, wish.fault.edit if wish.fault and wish.fault.edit in (DIES_BEFORE, DIES_AFTER) else ""
     if "zones_at" in values:
@@ -147,7 +154,7 @@ def serve(site: Site, request: Request, worker: Process | None = None) -> Genera
             site.broker.cast(SCHEDULER_TOPIC, arrival, request, values["sent_at"], API)
     else:
         _fail(site, request, play, ending, error)
-    yield env.timeout(play.last - env.now + 1)
+    yield env.timeout(max(0, play.last - env.now) + 1)  # a worker that dies may have been killed while it waited for a processor
     if dies and ending == ACCEPTED:
         yield env.timeout(site.times.randrange(*_RESPAWN_US))
         worker = site.respawn(worker)
@@ -177,7 +184,9 @@ def _lose(site: Site, request: Request, sent: int) -> None:
 def _judge(site: Site, request: Request) -> tuple[str, str, dict]:
     """How the API will answer (`ACCEPTED` or a name of `REFUSALS`), the error's text, and fields. Reserves quota."""
     volume, release, zones = request.wish.volume, site.stage.release, site.zones
-    size = volume["size"]
+    size, early = volume["size"], refused_early(site, request.wish)
+    if early:
+        return early, "", {}
     if not isinstance(size, int):
         return ("schema" if release.size_text == "schema" else "size"), "", {}
     if size < 1 and release.size_zero == "schema":
@@ -225,6 +234,8 @@ def _make_row(site: Site, request: Request, values: dict, ending: str) -> None:
 
 def _fail(site: Site, request: Request, play: Play, ending: str, error: str) -> None:
     story, at = request.story, play.last
+    if leave_unanswered(site, request, ending, at):
+        return
     if ending in BREAKDOWNS:
         status, exception = 500, BREAKDOWNS[ending][1].rpartition(".")[2]
         story.outcome = Outcome("failed", _BROKEN[ending], final_status=_ROW_LEFT[ending])

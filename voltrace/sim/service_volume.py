@@ -9,6 +9,7 @@ from ..verdict import Outcome
 from .lines_image import stored_as
 from .lines_volume import FAILURES, Failure, compose_end, compose_failure, compose_start
 from .machines import claim, play_on
+from .redelivery import deliver_again, take_up
 from .restart import kill
 from .script import Script
 from .site import Request, Site
@@ -17,8 +18,6 @@ from .truth import Run
 
 _LVCREATE = "-n volume-%(volume_id)s stack-volumes-%(backend)s -L %(size)sg"
 _LVCREATE_THIN = "-T -V %(size)sg -n volume-%(volume_id)s stack-volumes-%(backend)s/stack-volumes-%(backend)s-pool"
-# A broker delivers once more what a receiver has not acknowledged, when it finds the connection gone.
-_DELIVERED_AGAIN_US = (500_000, 3_000_000)
 
 
 def create(site: Site, n: int, request: Request, sent: int) -> Generator:
@@ -31,11 +30,7 @@ def create(site: Site, n: int, request: Request, sent: int) -> Generator:
         site.broker.cast(pool.topic, env.now, request, sent)
         return
     process.active.append(request)
-    again, request.again = request.again, -1
-    if again >= 0:
-        request.where = again
-    elif fault and fault.doubles:
-        request.again = request.where
+    again = take_up(request, VOLUME)
     run = site.begin_run(request, VOLUME, number)
     failure, source = _failure(request), _source(request)
     prefix = site.stage.release.unicode
@@ -49,9 +44,9 @@ def create(site: Site, n: int, request: Request, sent: int) -> Generator:
     begun = site.stage.script(compose_start, number, pool.backend.driver, failure, source, site.scenario.max_attempts > 1)
     play = yield from play_on(processor, site, process, begun, values, request, run)
     story.attempts, story.backend = story.attempts + 1, pool.host
-    if again >= 0:
+    if again:
         site.blame(request, VOLUME, values["received_at"])
-    else:
+    elif not (fault and fault.doubles and story.attempts > 1):
         story.hand_over(SCHEDULER, VOLUME, number, sent, values["received_at"], pool.service)
     yield env.timeout(play.last - env.now + 1)
     if fault and fault.kills:
@@ -83,14 +78,12 @@ def create(site: Site, n: int, request: Request, sent: int) -> Generator:
     if processor is not None and process.dying:
         processor.leave()
         return
-    pool.volumes += again < 0
+    pool.stock.volumes += not again
     process.active.remove(request)
     finished = site.stage.script(compose_end, number, pool.backend.driver, begun, source)
     play = yield from play_on(processor, site, process, finished, values, request, run)
     story.outcome = Outcome("created", final_status="available")
-    if request.again >= 0:  # the acknowledgement is lost, and the broker delivers the cast again
-        site.broker.cast(pool.topic, play.last + site.times.randrange(*_DELIVERED_AGAIN_US), request, sent)
-    else:
+    if not deliver_again(site, request, play.last, sent):
         site.end(request)
 
 

@@ -25,7 +25,8 @@ from .start_up import after, start_services
 
 def open_services(site: Site) -> None:
     """Scheduler and volume services listen to their queues."""
-    site.broker.subscribe(SCHEDULER_TOPIC, partial(schedule, site))
+    for scheduler in site.schedulers:
+        site.broker.subscribe(SCHEDULER_TOPIC, partial(schedule, site, scheduler))
     for n, topic in enumerate(site.topics):
         site.broker.subscribe(topic, partial(create, site, n))
 
@@ -57,7 +58,7 @@ def run_load(site: Site, load: Iterator[Wish], arrivals: Arrivals, rng: Random) 
 
 def _later(site: Site, client: Generator) -> Generator:
     """A client who comes when the scheduler has written something: only a log that began before a message proves that it was lost."""
-    while not site.scheduler.until:
+    while not any(scheduler.process.until for scheduler in site.schedulers):
         yield site.env.timeout(100_000)
     yield from client
 

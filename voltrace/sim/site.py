@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..encode import instant
 from ..formats import write_context
@@ -24,6 +24,7 @@ from .machines import open_machines
 from .outage import OUTAGES
 from .play import Play, Plays
 from .quotas import Quotas
+from .schedulers import open_schedulers
 from .script import TABLE_SIZE, Script, Stage
 from .station import Station
 from .template import expand, utc
@@ -69,6 +70,7 @@ class Request:
 
     ``over`` is the true instant of its last line so far, where clocks differ: its story's are what they show.
     ``falsified``: its unlawful fault has struck. ``again``: where it stood before the volume service took it up, if that gets it once more (else -1).
+    ``told``: some line of it shows what it is.
     """
 
     wish: Wish
@@ -83,6 +85,17 @@ class Request:
     over: int = 0
     falsified: bool = False
     again: int = -1
+    told: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Something that happens to the logs of a service (empty: of all) at a true instant (µs); ``meets`` says which requests it touches."""
+
+    kind: str
+    service: str
+    at: int
+    meets: Callable[[Story], bool]
 
 
 class Site:
@@ -105,16 +118,16 @@ class Site:
         self.factored = stage.release.name in stage.rows["storage-capacity-factors"].lines
         self.pids = iter(range(self.times.randrange(2000, 20000), 1 << 22, 7))
         self.workers = [self._process(API, scenario.api_host) for _ in range(scenario.api_workers)]
-        self.scheduler = self._process(SCHEDULER, scenario.scheduler_host)
+        self.schedulers = [*open_schedulers(env, scenario, self._start_scheduler, self.pools)]
         self.volumes = self.start_volumes()
         self.topics = [self.pools_of(n)[0].topic for n in range(len(self.volumes))]
         self.stopped = False
         self.gone: tuple[str, int] | None = None
-        self.moments: list[tuple[str, str, int]] = []
+        self.moments: list[Moment] = []
+        self.clock_shows: Callable[[Any], Any] | None = None  # a clock that is set back
         self.idle = Station(env, self.workers * scenario.api_threads)
         self.machines = open_machines(env, scenario)
         self.zones = scenario.zones()
-        self.turn = Station(env, [True])
         self.drivers = [Station(env, [True] * backend.slots) for backend in scenario.backends]
         self.types = {t.name: self._type_fields(t) for t in scenario.types}
         self.identities = {p.name: tuple(u.replace("-", "") for u in self.ids.take(2)) for p in scenario.projects}
@@ -134,13 +147,16 @@ class Site:
         self.workers[self.workers.index(worker)] = made
         return made
 
-    def renew_scheduler(self) -> Process:
-        """A new process of the scheduler."""
-        self.scheduler = self._process(SCHEDULER, self.scenario.scheduler_host)
-        return self.scheduler
+    def renew_schedulers(self) -> None:
+        """New processes of the schedulers. What they believe stays."""
+        for scheduler, host in zip(self.schedulers, self.scenario.hosts_of_schedulers()):
+            scheduler.process = self._start_scheduler(host)
+
+    def _start_scheduler(self, host: str) -> Process:
+        return self._process(SCHEDULER, host)
 
     def pools_of(self, n: int) -> list[Pool]:
-        """The pools of backend ``n``."""
+        """The pools of backend ``n``, with the first scheduler's beliefs."""
         return [self.pools[k] for k in self.layout.homes[n]]
 
     def pool(self, host: str) -> Pool:
@@ -163,7 +179,7 @@ class Site:
             worker.zones_until, worker.types = self.env.now + 3_600_000_000, frozenset(t.name for t in self.scenario.types if not t.new)
         if self.scenario.fresh_reports:
             return
-        for pool in self.pools:
+        for pool in (pool for scheduler in self.schedulers for pool in scheduler.pools):
             if default is None or default.backend in (None, pool.backend.name):
                 pool.take_over()
                 pool.updated = self.env.now
@@ -301,18 +317,21 @@ class Site:
             if told["expect"] is None:
                 outage = OUTAGES.get(told["kind"])
                 diagnostics = [*outage.diagnostics] if outage else []
-                told["expect"] = {"outcome": story.outcome.outcome, "cause": story.outcome.cause, "deviations": [], "diagnostics": diagnostics}
+                outcome, cause = (story.outcome.outcome, story.outcome.cause) if outage is None or outage.foretold else (None, None)
+                told["expect"] = {"outcome": outcome, "cause": cause, "deviations": [], "diagnostics": diagnostics}
 
     def end(self, request: Request) -> None:
         """Nothing more will happen to the request."""
         if not request.hung:
             self.let_go(request)
-        for kind, service, at in self.moments:
-            if request.story.start < at <= request.story.end:
-                self.touch(request, kind, service or "any", at)
+        for moment in self.moments:
+            if moment.meets(request.story):
+                self.touch(request, moment.kind, moment.service or "any", moment.at)
+        request.story.shows = self.clock_shows
         if request.story.faults:
             self._settle(request.story)
-        self.truth.end(request.story)
+        if request.told:
+            self.truth.end(request.story)
 
     def over(self, request: Request) -> int:
         """The true instant of the request's last line so far (µs)."""

@@ -15,7 +15,7 @@ def start_services(site: Site) -> int:
     scenario = site.scenario
     if not scenario.start_up:
         return int(site.env.now)
-    up = start_scheduler(site, site.scheduler)
+    up = max(start_scheduler(site, n) for n in range(len(site.schedulers)))
     for n, process in enumerate(site.volumes):
         backend = scenario.backends[n]
         values = site.anonymous_values(None, {"backend": backend.name, "service_id": n + 2})
@@ -23,12 +23,12 @@ def start_services(site: Site) -> int:
     return int(up) + _MARGIN_US
 
 
-def start_scheduler(site: Site, process: Process) -> int:
-    """Writes the scheduler's start, and returns the instant from which it takes messages."""
-    scenario = site.scenario
+def start_scheduler(site: Site, n: int) -> int:
+    """Writes the start of scheduler ``n``, and returns the instant from which it takes messages."""
+    scenario, process = site.scenario, site.schedulers[n].process
     shown = {
-        "service_id": 1,
-        "node": scenario.node,
+        "service_id": len(scenario.backends) + 1 + n if n else 1,
+        "node": process.host,
         "zone": scenario.zone,
         "max_attempts": scenario.max_attempts,
         "default_type": scenario.default_type,
@@ -37,12 +37,12 @@ def start_scheduler(site: Site, process: Process) -> int:
         "weighers": list(scenario.weighers),
     }
     up = site.play(process, site.stage.script(compose_scheduler_start), site.anonymous_values(None, shown)).last + 1
-    site.env.process(after(site, up, _listen(site, shown)))
+    site.env.process(after(site, up, _listen(site, process, shown)))
     return up
 
 
-def _listen(site: Site, shown: dict) -> Generator:
-    site.play(site.scheduler, site.stage.script(compose_scheduler_listens), site.anonymous_values(None, shown))
+def _listen(site: Site, process: Process, shown: dict) -> Generator:
+    site.play(process, site.stage.script(compose_scheduler_listens), site.anonymous_values(None, shown))
     return
     yield  # a process that takes no time of its own
 

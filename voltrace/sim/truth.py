@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -9,6 +10,7 @@ from ..lifecycle import API, FINAL_FLOW_STATES, RUNNING, SCHEDULER, SCHEDULER_TO
 from ..trace import Answer, Failure, FlowSpan, Handoff, TaskSpan, Timeline
 from ..verdict import Outcome
 from .play import Play
+from .stepped import as_shown
 from .truth_form import Form, compile_form, encode
 
 _ORDER = {API: 0, SCHEDULER: 1, VOLUME: 2}
@@ -49,18 +51,18 @@ def _lapse(start: int | None, end: int | None) -> tuple[int, int] | None:
 
 @dataclass(slots=True, eq=False)
 class Story:
-    """What happens to one request while it is simulated. Instants are µs. ``reversed``: clocks show a receipt before its cast."""
+    """What happens to one request while it is simulated. Instants are µs. ``reversed``: clocks show a receipt before its cast; ``shows``: what a clock that is set back shows when."""
 
     request_id: str
     global_request_id: str | None
-    project: str
-    user: str
+    project: str | None
+    user: str | None
     name: str | None
     size_gb: int | None
     volume_type: str | None
     zone: str | None
     path: str
-    source: str = "blank"
+    source: str | None = "blank"
     start: int = 0
     end: int = 0
     status: int | None = None
@@ -73,6 +75,7 @@ class Story:
     outcome: Outcome = Outcome("unknown")
     faults: list[dict] = field(default_factory=list)
     reversed: bool = False
+    shows: Callable[[int], int] | None = None
 
     def witness(self, play: Play) -> None:
         """Records with the request id are written: the timeline reaches at least to the last of them."""
@@ -98,7 +101,7 @@ class Story:
 
         None without a flow, or with a receipt that seems to come before its cast.
         """
-        if not self.runs or self.reversed:
+        if not self.runs or self.reversed or self.shows:
             return None
         scripts = tuple([play.script.layout for run in self.runs for play in run.plays])
         return scripts, len(self.handoffs), self.outcome, self.status, self.source, self.attempts, self.volume_id is None
@@ -109,7 +112,16 @@ class Story:
         return [failure for _, failure in sorted(self.failures, key=lambda pair: pair[0])]
 
     @property
+    def begun_at(self) -> int:
+        """The stamp of its first line."""
+        return self.start if self.shows is None else self.shows(self.start)
+
+    @property
     def timeline(self) -> Timeline:
+        return self._true_timeline if self.shows is None else as_shown(self._true_timeline, self.shows)
+
+    @property
+    def _true_timeline(self) -> Timeline:
         runs = sorted(self.runs, key=lambda r: (r.number, _ORDER[r.service]))
         return Timeline(
             self.request_id,
@@ -168,7 +180,7 @@ class TruthWriter:
                 ready = [other for other in ready if other.start < story.start - slack]
                 break
             ready.append(story)
-        ready.sort(key=lambda s: (s.start, s.request_id))
+        ready.sort(key=lambda s: (s.begun_at, s.request_id))
         for story in ready:
             del self.begun[story.request_id]
             self.ended.discard(story.request_id)

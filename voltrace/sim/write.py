@@ -19,7 +19,7 @@ class Merger:
 
     Where instants tie, an earlier service of `SERVICE_FILES` goes first, and records of one service keep the order in which they came.
     What a ``journal`` drops is not written. ``last`` is the instant of each service's last record that was written.
-    A service's file of ``turns`` has what lies before that instant.
+    Of a service in ``turns``, the file begins at the first instant, and what lies before the second is in the file named there.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Merger:
         self.merged, self.services, self.pack, self.journal = merged, services or {}, pack, journal
         self.waiting: dict[str, tuple[list[np.ndarray], list[str]]] = {service: ([], []) for service in SERVICE_FILES}
         self.last: dict[str, int] = {}
-        self.turns: dict[str, tuple[int, BinaryIO]] = {}
+        self.turns: dict[str, tuple[int, int, BinaryIO]] = {}
 
     def put(self, service: str, ats: np.ndarray, records: list[str]) -> None:
         """Records (lines, or several lines each) of a service with their instants (µs), in the order in which they are written."""
@@ -69,11 +69,10 @@ class Merger:
         return np.append(whens, ats[end:]), np.append(numbers, whose[end:]), [*(record for _, _, record in left), *records[end:]], len(left)
 
     def _turn(self, service: str, own: list[str], ats: np.ndarray) -> list[str]:
-        """Writes what lies before the file's turn to the older file, and gives the rest."""
-        at, older = self.turns[service]
-        before = int(ats.searchsorted(at))
-        self._write(older, own[:before])
-        return own[before:]
+        """Writes what belongs into the older file, and gives what belongs into the file itself."""
+        begin, end, older = self.turns[service]
+        self._write(older, own[: int(ats.searchsorted(end))])
+        return own[int(ats.searchsorted(begin)) :]
 
     def _write(self, file: BinaryIO, records: list[str]) -> None:
         for start in range(0, len(records), _BLOCK):

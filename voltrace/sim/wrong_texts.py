@@ -83,6 +83,17 @@ def _tear(text: str) -> str:
     return text[: text.index("Task '") + 8]
 
 
+def blot(lines: list[Line], chance: Random) -> list[Line] | None:
+    """What was to follow in a record is NULs: a power cut came before it was on the disk."""
+    at = choose(lines, chance, ENDS)
+    return None if at is None else [*lines[:at], replace(lines[at], step=None, rewrite=_blot), *lines[at + 1 :]]
+
+
+def _blot(text: str) -> str:
+    left = _tear(text)
+    return left + "\0" * (len(text) - len(left))
+
+
 def ship_twice(lines: list[Line], chance: Random) -> list[Line] | None:
     """A shipper begins again at an old position: what the API wrote of the request is there twice."""
     if find(lines, "VolumeCastTask", SUCCESS) is None:
