@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 
 from voltrace.check.judge import judge_all
-from voltrace.parse.clock import StampReader
 from voltrace.parse.assemble import Assembler, assemble
-from voltrace.parse.engine import scanner_of
+from voltrace.parse.clock import StampReader
 from voltrace.parse.framing import detect
+from voltrace.parse.pieces import scanner_of
 from voltrace.parse.sources import BLOCK, blocks
 from voltrace.parse.tables import Scan
 

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import UsageError
 from ..trace import Diagnostic, Location, Reading, Timeline
 from ..verdict import STUCK_AFTER_US, Verdict
 
 if TYPE_CHECKING:
     from ..measure import Key
-    from ..parse.engine import ReadOptions
+    from ..parse.crew import Crew
+    from ..parse.pieces import ReadOptions
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
@@ -32,8 +32,12 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
         default=STUCK_AFTER_US / 1e6,
         help=f"how long a service must write on before what it left open counts as stuck (default {STUCK_AFTER_US // 1_000_000})",
     )
-    parser.add_argument("--workers", metavar="N", type=_workers, default=None, help="how many processes may read at once (the answer does not depend on it)")
-    parser.add_argument("--dask", metavar="ADDRESS", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--workers", metavar="N", type=_workers, default=None, help="how many processes read large logs (default: the cores; the answer does not depend on it)"
+    )
+    parser.add_argument(
+        "--dask", metavar="ADDRESS", help="read on a Dask cluster: the address of its scheduler, or 'local' for one on this machine (docs/cluster.md)"
+    )
 
 
 def _year(text: str) -> int:
@@ -69,7 +73,7 @@ def read(args: argparse.Namespace, paths: list[str] | None = None, keep_lines: b
     holds = _where(args.where)
     options = _options(args, keep_lines)
     with _Progress() as progress:
-        reading = read_logs(paths if paths is not None else args.paths, options, progress)
+        reading = read_logs(paths if paths is not None else args.paths, options, progress, _crew(args))
         verdicts = judge_all(reading, int(args.stuck_after * 1e6))
     if select:
         reading.timelines = [t for t in reading.timelines if t.operation == "volume-create" or getattr(args, "all", False)]
@@ -90,7 +94,7 @@ def read_verdicts(args: argparse.Namespace) -> tuple[Reading, list[Verdict]]:
         reading, by_id = read(args)
         return reading, [by_id[t.request_id] for t in reading.timelines]
     with _Progress() as progress:
-        reading = read_together(args.paths, _options(args), progress)
+        reading = read_together(args.paths, _options(args), progress, _crew(args))
         verdicts = judge_together(reading, int(args.stuck_after * 1e6))
     _tell(reading.diagnostics, len(verdicts))
     return reading, verdicts
@@ -105,18 +109,30 @@ def read_durations(args: argparse.Namespace) -> Mapping[Key, Sequence[int]]:
         return group(read(args)[0].timelines)
     options = _options(args)
     with _Progress() as progress:
-        durations, creates, bad = read_logs(args.paths, options, progress)
+        durations, creates, bad = read_logs(args.paths, options, progress, _crew(args))
     _tell(bad, creates)
     return durations
 
 
 def _options(args: argparse.Namespace, keep_lines: bool = False) -> ReadOptions:
     from ..parse.clock import read_zone
-    from ..parse.engine import ReadOptions
+    from ..parse.pieces import ReadOptions
 
-    if args.dask:
-        raise UsageError("--dask: reading on a Dask cluster is not there yet; leave the option out")
     return ReadOptions(args.year, read_zone(args.tz), keep_lines)
+
+
+def _crew(args: argparse.Namespace) -> Crew | None:
+    """Who else reads: nobody, worker processes, or a Dask cluster."""
+    count = args.workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else args.workers or os.cpu_count() or 1
+    if args.dask:
+        from ..parse.crew import Cluster
+
+        return Cluster(args.dask, count)
+    if count < 2:
+        return None
+    from ..parse.crew import Processes
+
+    return Processes(count)
 
 
 def _tell(diagnostics: Iterable[Diagnostic], creates: int, which: str = "") -> None:

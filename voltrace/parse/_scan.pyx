@@ -281,6 +281,19 @@ cdef class Workers:
             i += 1
         own[n - 1] = request
 
+    def all(self):
+        """The same of all workers; nothing is forgotten."""
+        cdef int32_t w, i
+        cdef size_t e
+        cdef int64_t pid
+        found = {}
+        for e in range(self.table.size):
+            w = self.table.entries[e].value
+            if w >= 0 and self.counts[w]:
+                memcpy(&pid, self.table.arena + self.table.entries[e].offset, 8)
+                found[pid] = tuple([self.requests[w * MOST_PENDING + i] for i in range(self.counts[w])])
+        return found
+
     def pop(self, int64_t pid):
         """The requests that this worker was at work on; they are forgotten."""
         cdef int32_t i, w = self.table.find(<char *>&pid, 8)
@@ -656,7 +669,7 @@ cdef class Kernel:
         if at == NO_TIME:
             return False
         latest = self.latest.data.as_longlongs[left.process]
-        if latest != NO_TIME and (at < latest - STEP or at > latest + GAP):
+        if latest == NO_TIME or at < latest - STEP or at > latest + GAP:
             return False
         request = self.context_request[context]
         if request < 0 and left.debug:

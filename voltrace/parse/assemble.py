@@ -40,6 +40,8 @@ class Assembler:
 
     def __init__(self, scan: Scan, layouts: list[str]) -> None:
         settle_services(scan)
+        order = {name: number for number, name in enumerate(scan.sources)}
+        scan.diagnostics.sort(key=lambda d: (order.get(d.where.path, -1), d.where.line) if d.where else (-1, 0))
         self.scan, self.layouts = scan, layouts
         self.events = _ByRequest(np.frombuffer(scan.events.request, np.int32), len(scan.requests))
         self.seen = _ByRequest(np.frombuffer(scan.seen.request, np.int32), len(scan.requests))

@@ -108,6 +108,16 @@ class StampReader:
         if fmt.name == "oslo":
             self.read = self._oslo
 
+    @property
+    def state(self) -> tuple[int, int, bool]:
+        """Year, month and whether the year has turned: all that reading on from a place needs to know of what stands before it."""
+        return self._year, self._month, self._turned
+
+    def resume(self, state: tuple[int, int, bool]) -> None:
+        """Read on from there."""
+        self._year, self._month, self._turned = state
+        self._cache.clear()
+
     def _month_second(self, text: bytes) -> int | None:
         month = _MONTHS.get(text[:3])
         if month is None:

@@ -24,11 +24,19 @@ class Continued(Headers):
         self._last: Header | None = None
         self._unfinished = False
         self._interrupted: dict[int, Interrupted] = {}
+        self._firsts: dict[int, tuple[int, int]] = {}  # of each process: line and instant of its first record here
+        self.orphans: list[tuple[int | None, bytes, int]] = []
+        self._orphaned = 0
+        self.joins = True  # whether what was read here can be joined to what stands before it
 
     def finish(self) -> None:
         """No more blocks come: close what is open."""
         for process in list(self._open):
             self._close(process)
+        self.settle()
+
+    def settle(self) -> None:
+        """Add what was counted of records to the scan."""
         self._settle_headers()
 
     def _keep_open(self, record: Open) -> None:
@@ -54,6 +62,16 @@ class Continued(Headers):
                 self._unfinished = False
         elif open_record is None and process in self._interrupted and split_suffix(body, self._layout)[1]:
             self._unmask(process, body)
+        elif open_record is None and self._begun_busy and process not in self._firsts:
+            self._orphan(process, body, 0)
+
+    def _orphan(self, process: int | None, body: bytes, number: int) -> None:
+        """Keep what may go on with a record before this piece: of that process, or (None) of whoever wrote the last record."""
+        self.orphans.append((process, body, number))
+        self._orphaned += len(body) + 1
+        if self._orphaned > _MOST_CONTINUED:
+            self.joins = False
+            self.orphans.clear()
 
     def _close(self, process: int) -> None:
         """The record is complete: read the facts that its first line did not hold."""

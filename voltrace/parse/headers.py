@@ -28,6 +28,7 @@ class Headers:
         self._pended: tuple[int, bool, int] | None = None  # the latest header (its `whom`) of which that was told
         self._latest = array("q")  # of each process: its latest instant in this source, `NO_TIME` if there is none
         self._busy = bytearray()  # of each process: whether a record of it is open
+        self._begun_busy = False  # whether a process counts as busy until its first record: it may go on with one that began before this piece
         self._make_room()
 
     def _settle_headers(self) -> None:
@@ -91,7 +92,7 @@ class Headers:
         new = len(self.scan.processes) - len(self._busy)
         if new > 0:
             self._latest.extend([NO_TIME] * new)
-            self._busy.extend(bytes(new))
+            self._busy.extend((b"\1" if self._begun_busy else b"\0") * new)
 
     def _pend(self, header: Header, line: bytes) -> None:
         """Remember that the worker that wrote this line was at work on this request, for the web server's line names no request."""
@@ -121,6 +122,10 @@ class Pending:
     def pop(self, pid: int) -> tuple[int, ...]:
         """The requests that this worker was at work on; they are forgotten."""
         return tuple(self._of.pop(pid, ()))
+
+    def all(self) -> dict[int, tuple[int, ...]]:
+        """The same of all workers; nothing is forgotten."""
+        return {pid: tuple(waiting) for pid, waiting in self._of.items() if waiting}
 
 
 def worker_pid(line: bytes) -> int | None:

@@ -5,6 +5,8 @@ Transitions are cut at fixed marks; other messages are matched against the rows 
 
 from __future__ import annotations
 
+from array import array
+
 from ..trace import Kind, Location
 from .clock import GAP_US, STEP_US
 from .continued import DEBUG_END, RESULT, Continued
@@ -13,8 +15,8 @@ from .headers import NO_TIME, widen
 from .tables import NO_REQUEST, Access, Header, Open, Scan, Sender
 
 _INTO, _FROM = b") transitioned into state '", b"' from state '"
-_MOST_UNMATCHED = 100
-_MOST_STEPS = 1000
+MOST_UNMATCHED = 100
+MOST_STEPS = 1000
 
 
 class Records(Continued):
@@ -29,11 +31,10 @@ class Records(Continued):
         if self._busy[process]:
             self._go_on(process, number)
         latest = self._latest[process]
-        if latest != NO_TIME:
-            if at < latest - STEP_US:
-                self._step(header, latest, at, number)
-            elif at > latest + GAP_US:
-                self.scan.processes[process].gaps.append((latest, at))
+        if latest == NO_TIME:
+            self._firsts.setdefault(process, (number, at))
+        else:
+            self._watch_clock(process, latest, at, number)
         self._latest[process] = at
         if header.first is None or at < header.first:
             header.first = at
@@ -140,7 +141,7 @@ class Records(Continued):
         if header.request == NO_REQUEST:
             return
         self.scan.unmatched[header.request] += 1
-        if self.scan.unmatched[header.request] > _MOST_UNMATCHED:
+        if self.scan.unmatched[header.request] > MOST_UNMATCHED:
             return
         index = len(self.scan.events)
         self.scan.events.append(
@@ -176,10 +177,14 @@ class Records(Continued):
         """A line of the web server, of the worker that it calls ``pid``."""
         pending, self._pended = self._pending.pop(pid), None
         what = method.decode("ascii", "replace"), path.decode("utf-8", "replace")
-        self.scan.accesses.append(Access(at, process, pid, *what, status, self._source, number, pending))
+        self.scan.accesses.append(Access(at, process, pid, *what, status, self._source, number, array("i", pending)))
 
-    def _step(self, header: Header, latest: int, at: int, number: int) -> None:
-        steps = self.scan.steps.setdefault((header.process, self._source), [])
-        if len(steps) < _MOST_STEPS:
-            steps.append((number, f"the clock went back by {(latest - at) / 1e6:.6g} s"))
-            self.scan.note("clock-step", steps[-1][1], Location(self.name, number))
+    def _watch_clock(self, process: int, latest: int, at: int, number: int) -> None:
+        """A record of a process comes behind one of that instant."""
+        if at > latest + GAP_US:
+            self.scan.processes[process].gaps.append((latest, at))
+        elif at < latest - STEP_US:
+            steps = self.scan.steps.setdefault((process, self._source), [])
+            if len(steps) < MOST_STEPS:
+                steps.append((number, f"the clock went back by {(latest - at) / 1e6:.6g} s"))
+                self.scan.note("clock-step", steps[-1][1], Location(self.name, number))

@@ -6,7 +6,7 @@ import os
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -118,7 +118,7 @@ class Access:
     status: int
     source: int
     line: int
-    pending: tuple[int, ...]
+    pending: Sequence[int]
 
 
 @dataclass(slots=True)
@@ -198,6 +198,13 @@ class Scan:
         self.noise = 0
         self.kept = LineTable() if keep_lines else None
 
+    def __getstate__(self) -> dict:
+        return {name: value for name, value in self.__dict__.items() if name not in ("catalogue", "seed")}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self.catalogue, self.seed = catalogue(), 0
+
     def kind(self, kind: Kind) -> int:
         index = self._kind_index.get(kind)
         if index is None:
@@ -261,8 +268,23 @@ class Scan:
         return self.catalogue[kind.row].read_facts(facts)
 
     def note(self, slug: str, message: str, where: Location | None, request: int = NO_REQUEST) -> None:
+        self.keep(Diagnostic(slug, message, where, self.requests[request] if request != NO_REQUEST else None))
+
+    def keep(self, diagnostic: Diagnostic) -> None:
+        """Add a diagnostic, if there are not too many."""
         if len(self.diagnostics) < _MOST_DIAGNOSTICS:
-            self.diagnostics.append(Diagnostic(slug, message, where, self.requests[request] if request != NO_REQUEST else None))
+            self.diagnostics.append(diagnostic)
+
+    def process_keys(self) -> list[tuple[str | None, str | None, str | None, int | None]]:
+        """Service, host, unit and number of each process, as `process` takes them."""
+        return list(self._process_index)
+
+    def join_info(self, request: int, info: RequestInfo) -> None:
+        """What another scan, of later lines, learnt of a request."""
+        found = self.info.setdefault(request, info)
+        if found is not info:
+            found.learn(info.global_request_id, info.api_project, info.api_user, True)
+            found.learn(None, info.other_project, info.other_user, False)
 
     def add_source(self, name: str, resolution_us: int) -> int:
         self.sources.append(name)

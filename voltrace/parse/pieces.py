@@ -1,0 +1,292 @@
+"""Sources in pieces: what one worker reads, here, in another process or on another machine, and what it brings back.
+
+A piece is a whole source, or a range of the bytes of a plain file. A range in the middle is read without knowing what stands before it; what that
+could change is kept aside, and `joining` settles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from io import BufferedIOBase
+from itertools import chain, islice
+from typing import BinaryIO
+
+from ..formats import FORMATS, HEAD, PACKINGS
+from ..trace import Diagnostic, Location
+from .bare import BareScanner
+from .clock import StampReader, assumed_year, year_evidence
+from .framing import Framing, detect
+from .packed import UNPACKERS, EntryScanner
+from .scan import SourceScanner, clean
+from .sources import READ_ERRORS, Block, Source, blocks, read_tail
+from .tables import Header, Interrupted, Open, Scan
+
+Progress = Callable[[str, int], None]
+Clock = tuple[int, int, bool]
+_BLOCKS_TO_DETECT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How to read: the year of year-less stamps (None: find out), the zone of zone-less ones, and whether to keep where lines lie.
+
+    ``facts`` are the only ones that are wanted (None: all).
+    """
+
+    year: int | None = None
+    zone: tzinfo = UTC
+    keep_lines: bool = False
+    facts: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the beginning of a source tells of all of it: its format, the year its clock begins with, and the width of its stamps."""
+
+    format: str
+    packing: str | None
+    page: bool
+    year: int | None
+    width: int
+    notes: tuple[Diagnostic, ...] = ()
+
+    @property
+    def framing(self) -> Framing:
+        packing = PACKINGS[self.packing] if self.packing else None
+        return Framing(packing.entries if packing else FORMATS[self.format], self.page, packing)
+
+    @property
+    def can_be_split(self) -> bool:
+        """Whether a worker may begin in the middle of such a source."""
+        return self.packing is None and not self.page and self.width > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A piece to be read: a source, or with ``layout`` a range of its bytes, with its first stamp and where the clock is thought to stand there."""
+
+    source: Source
+    options: ReadOptions
+    layout: Layout | None = None
+    start: int = 0
+    end: int | None = None
+    clock: Clock | None = None
+    first_stamp: bytes | None = None
+
+
+@dataclass(slots=True)
+class Piece:
+    """What a worker found: the scan, and of a range what `joining` must know about its two ends. ``problem`` says why it was not read to its end."""
+
+    scan: Scan
+    layout: Layout | None = None
+    problem: str | None = None
+    bytes: int = 0
+    lines: int = 0
+    joins: bool = True
+    orphans: list[tuple[int | None, bytes, int]] = field(default_factory=list)
+    firsts: dict[int, tuple[int, int]] = field(default_factory=dict)
+    latest: dict[int, int] = field(default_factory=dict)
+    open: dict[int, Open] = field(default_factory=dict)
+    interrupted: dict[int, Interrupted] = field(default_factory=dict)
+    last: Header | None = None
+    unfinished: bool = False
+    pending: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    clock: Clock | None = None
+    invalid: bool = False
+
+
+def read_piece(task: Task) -> Piece:
+    """Read a piece. What cannot be read is told in the piece, not raised."""
+    scan = Scan(task.options.keep_lines, task.options.facts)
+    if task.layout is None:
+        piece = Piece(scan)
+        piece.layout, piece.problem = read_source(scan, task.source, task.options)
+        return piece
+    return _read_range(scan, task, task.layout)
+
+
+def read_source(scan: Scan, source: Source, options: ReadOptions, progress: Progress | None = None) -> tuple[Layout | None, str | None]:
+    """Read a whole source into the scan; what it is (None: no log), and a sentence if it could not be read, or not to its end."""
+    scanner: SourceScanner | EntryScanner | None = None
+    layout: Layout | None = None
+    try:
+        with source.open() as stream:
+            pending = blocks(stream)
+            head, layout, problem = look_at(source, pending, options)
+            if layout is None:
+                return None, problem
+            scan.diagnostics += layout.notes
+            scanner = open_scanner(scan, source.name, layout, options.zone)
+            for block in chain(head, pending):
+                scanner.feed(block)
+                if progress:
+                    progress(source.name, len(block.data))
+    except READ_ERRORS as error:
+        return layout, describe(error, scanner is not None)
+    finally:
+        if scanner is not None:
+            scanner.finish()
+    return layout, None
+
+
+def look_at(source: Source, pending: Iterator[Block], options: ReadOptions) -> tuple[list[Block], Layout | None, str | None]:
+    """The first blocks of a source, and what they tell of it; if that is no log, None and a sentence (none for files that nobody named)."""
+    head = list(islice(pending, _BLOCKS_TO_DETECT))
+    if not head:
+        return head, None, "is empty" if source.named else None
+    for n, block in enumerate(head):
+        framing = detect(block.data)
+        if framing is not None:
+            return head, _lay_out(source, framing, head[n:], options), None
+    return head, None, "is no log: none of its first lines has the shape of journalctl's formats or of oslo.log" if source.named else None
+
+
+def _lay_out(source: Source, framing: Framing, head: list[Block], options: ReadOptions) -> Layout:
+    year, notes = options.year, ()
+    fmt = framing.format
+    if year is None and not fmt.has_year:
+        begun = b"\n".join(block.data for block in head).split(b"\n", 5000)[:5000]
+        found = ((line, fmt.pattern.search(line)) for line in map(clean, begun))
+        lines = [line[match.start("stamp") :] for line, match in found if match]
+        year = year_evidence(lines)
+        if year is None:
+            tail = [line for line in map(clean, read_tail(source).split(b"\n")) if fmt.pattern.match(line)]
+            leap = any(line.startswith(b"Feb 29") for line in chain(lines, tail))
+            year = assumed_year((lines or [b""])[0], (tail or lines or [b""])[-1], source.modified(), leap)
+            message = f"the stamps carry no year, and no line tells it: {year} was taken from the file's modification time"
+            notes = (Diagnostic("year-assumed", message, Location(source.name, 1)),)
+    packing = framing.packing.name if framing.packing else None
+    return Layout(fmt.name, packing, framing.page, year, 0 if packing or framing.page else _width(framing, head), notes)
+
+
+def _width(framing: Framing, head: list[Block]) -> int:
+    """The width of the first record's stamp: `SourceScanner` holds all others to it. 0 if there is no record."""
+    reader = StampReader(framing.format, 2000)
+    for block in head:
+        for line in map(clean, block.data.split(b"\n")):
+            prefix = framing.format.pattern.match(line)
+            if prefix and HEAD.match(line, prefix.end()) and reader.read(prefix["stamp"]) is not None:
+                return prefix.end("stamp")
+    return 0
+
+
+def open_scanner(scan: Scan, name: str, layout: Layout, zone: tzinfo = UTC) -> SourceScanner | EntryScanner:
+    """What reads a source of this layout into the scan."""
+    return scanner_of(scan, name, layout.framing, StampReader(layout.framing.format, layout.year, zone))
+
+
+def scanner_of(scan: Scan, name: str, framing: Framing, stamps: StampReader) -> SourceScanner | EntryScanner:
+    """What reads a source of this framing into the scan."""
+    if framing.packing is None:
+        return SourceScanner(scan, name, framing, stamps)
+    unpacker = UNPACKERS.get(framing.packing.name)
+    if unpacker is None:
+        return BareScanner(scan, name, framing, stamps)
+    return EntryScanner(scan, name, framing.format.layout, framing.format.resolution_us, unpacker())
+
+
+def describe(error: Exception, begun: bool) -> str:
+    """Why a source could not be read, as a sentence without its name."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"could not be read{' to its end' if begun else ''}: {reason[:1].lower() + reason[1:] if reason else type(error).__name__}"
+
+
+# -- ranges ----------------------------------------------------------------------------------------------------------------
+
+
+def _read_range(scan: Scan, task: Task, layout: Layout) -> Piece:
+    piece = Piece(scan, layout)
+    scanner = open_scanner(scan, task.source.name, layout, task.options.zone)
+    assert isinstance(scanner, SourceScanner)
+    if task.start:
+        assert task.clock is not None
+        scanner.begin_inside(layout.width, task.clock)
+    try:
+        for block in range_blocks(task):
+            scanner.feed(block)
+            piece.bytes += len(block.data) + 1
+    except READ_ERRORS as error:
+        piece.problem = describe(error, True)
+    scanner.settle()
+    scanner.report(piece)
+    return piece
+
+
+def range_blocks(task: Task) -> Iterator[Block]:
+    """The blocks of a range, with offsets in the file."""
+    with task.source.open() as stream:
+        stream.seek(task.start)
+        limited = stream if task.end is None else _Limited(stream, task.end - task.start)
+        for block in blocks(limited):  # type: ignore[arg-type]
+            block.offset += task.start
+            yield block
+
+
+class _Limited(BufferedIOBase):
+    """The next so many bytes of a stream."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self._stream, self._left = stream, size
+        self._read = getattr(stream, "read1", stream.read)
+
+    def read1(self, size: int = -1) -> bytes:
+        part = self._read(min(size, self._left) if size >= 0 else self._left)
+        self._left -= len(part)
+        return part
+
+    def read(self, size: int | None = -1) -> bytes:
+        return self.read1(-1 if size is None else size)
+
+
+def plan_source(source: Source, options: ReadOptions, size: int) -> list[Task]:
+    """The pieces in which a source is read, of about ``size`` bytes each: one alone, if it cannot be read from the middle."""
+    whole = [Task(source, options)]
+    if source.is_stream or source.is_packed():
+        return whole
+    with source.open() as stream:
+        length = stream.seek(0, 2)
+        if length < 2 * size:
+            return whole
+        stream.seek(0)
+        _, layout, _ = look_at(source, blocks(stream), options)
+        if layout is None or not layout.can_be_split:
+            return whole
+        marks = [0]
+        while marks[-1] + 2 * size <= length:
+            cut = _next_line(stream, marks[-1] + size)
+            if cut is None or cut >= length:
+                break
+            marks.append(cut)
+        reader = StampReader(layout.framing.format, layout.year, options.zone)
+        tasks = []
+        for start, end in zip(marks, [*marks[1:], None]):
+            first = _first_stamp(stream, start, layout)
+            if first is not None:
+                reader.read(first)
+            tasks.append(Task(source, options, layout, start, end, reader.state, first))
+        return tasks
+
+
+_SEARCHED = 1 << 16
+
+
+def _next_line(stream: BinaryIO, at: int) -> int | None:
+    """Where the first line behind this place begins; None if none does soon."""
+    stream.seek(at)
+    found = stream.read(_SEARCHED).find(b"\n")
+    return at + found + 1 if found >= 0 else None
+
+
+def _first_stamp(stream: BinaryIO, start: int, layout: Layout) -> bytes | None:
+    """The first stamp behind this place that is one."""
+    stream.seek(start)
+    fmt = layout.framing.format
+    reader = StampReader(fmt, 2000)
+    for line in map(clean, stream.read(_SEARCHED).split(b"\n")):
+        prefix = fmt.pattern.match(line)
+        if prefix and reader.read(prefix["stamp"]) is not None:
+            return prefix["stamp"]
+    return None
