@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from voltrace.check.judge import judge_all
 from voltrace.encode import encode_check, encode_timeline
-from voltrace.parse import crew
+from voltrace.parse import crew, shelf
 from voltrace.parse.crew import Processes
 from voltrace.parse.engine import read, read_durations
 from voltrace.parse.pieces import ReadOptions, plan_source, read_piece
@@ -148,3 +148,11 @@ def test_processes__a_worker_is_killed__its_piece_is_read_again(tmp_path, monkey
     monkeypatch.setenv("VOLTRACE_TEST_FLAG", str(tmp_path / "flag"))
     assert told([SAMPLES / "driver-failure"], Processes(2, 20_000)) == told([SAMPLES / "driver-failure"])
     assert (tmp_path / "flag").exists()
+
+
+@pytest.mark.parametrize("case", ["driver-failure", "over-quota", "concurrent", "created-oslo", "volume-killed"])
+@pytest.mark.parametrize("by", [None, Here(5000)])
+def test_shelf__events_are_put_away_on_disk__durations_are_the_same(case, by, monkeypatch):
+    expected = durations([SAMPLES / case])
+    monkeypatch.setattr(shelf.Shelf.__init__, "__defaults__", (50,))
+    assert durations([SAMPLES / case], by) == expected

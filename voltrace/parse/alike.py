@@ -7,7 +7,7 @@ from collections.abc import Hashable
 
 from ..trace import Alike, Reading
 from .assemble import Assembler, begin_reading, finish_reading, serve_backends
-from .observe import DECIDING, keeps_order, lasting
+from .observe import DECIDING, keeps_order
 from .tables import Scan
 from .variants import Variant, find_variants
 
@@ -43,7 +43,7 @@ def read_alike(assembler: Assembler) -> Reading:
                 careful += part.requests.tolist()
     groups += [(request, None) for request in careful]
     groups.sort(key=lambda group: group[0])
-    starts, _ = lasting(assembler)
+    starts, _ = assembler.lasting
     names = assembler.scan.requests
     overlapping: tuple[str, ...] | None = None
     creates = []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import replace
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
@@ -16,6 +18,7 @@ from .join import join_accesses
 from .offsets import tell_offsets
 from .order import Raw, causal_order, drop_copies, drop_stretches, merge_sources
 from .repair import read_elided
+from .shelf import PARTS, Shelf
 from .steps import find_step
 from .tables import NO_REQUEST, Access, RequestInfo, Scan, Seen
 from .timeline import TimelineBuilder
@@ -38,12 +41,15 @@ class _ByRequest:
 class Assembler:
     """Puts the timelines of a scan together, one request at a time."""
 
-    def __init__(self, scan: Scan, layouts: list[str]) -> None:
+    def __init__(self, scan: Scan, layouts: list[str], shelf: Shelf | None = None) -> None:
         settle_services(scan)
         order = {name: number for number, name in enumerate(scan.sources)}
         scan.diagnostics.sort(key=lambda d: (order.get(d.where.path, -1), d.where.line) if d.where else (-1, 0))
-        self.scan, self.layouts = scan, layouts
-        self.events = _ByRequest(np.frombuffer(scan.events.request, np.int32), len(scan.requests))
+        self.scan, self.layouts, self._shelf = scan, layouts, shelf or Shelf()
+        told = self._shelf.told(scan)
+        self._told = told[told["request"].argsort(kind="stable")]
+        self.part: int | None = None
+        self._index_events()
         self.seen = _ByRequest(np.frombuffer(scan.seen.request, np.int32), len(scan.requests))
         self.kept = _ByRequest(np.frombuffer(scan.kept.request, np.int32), len(scan.requests)) if scan.kept is not None else None
         self._names = [p.name for p in scan.processes]
@@ -53,12 +59,44 @@ class Assembler:
             if diagnostic.request_id:
                 self._noted[diagnostic.request_id].append(diagnostic)
 
+    def _index_events(self) -> None:
+        self.events = _ByRequest(np.frombuffer(self.scan.events.request, np.int32), len(self.scan.requests))
+
+    def parts(self) -> Iterator[Assembler]:
+        """Assemblers of all requests, each of some: more than one if events were put away on disk."""
+        if not self._shelf.is_used:
+            yield self
+            return
+        for number, events in self._shelf.parts(self.scan):
+            part = copy(self)
+            part.scan, part.part = copy(self.scan), number
+            part.scan.events = events
+            part._index_events()
+            yield part
+
     @property
     def accesses(self) -> dict[int, Access]:
         """The web server's line of each request that can be told to have one."""
         if self._accesses is None:
-            self._accesses = join_accesses(self.scan, self.events.of)
+            self._accesses = join_accesses(self.scan, self._told)
         return self._accesses
+
+    def pending(self) -> np.ndarray:
+        """The requests of which a line of the web server may tell something."""
+        found = np.unique(np.frombuffer(b"".join(access.pending for access in self.scan.accesses), np.int32))
+        return found if self.part is None else found[found % PARTS == self.part]
+
+    @cached_property
+    def lasting(self) -> tuple[np.ndarray, np.ndarray]:
+        """First and last instant of each request; for those without stamps the last lies before the first."""
+        seen = self.scan.seen
+        request, first, last = np.frombuffer(seen.request, np.int32), np.frombuffer(seen.first, np.int64), np.frombuffer(seen.last, np.int64)
+        stamped = first != EventTable.NO_TIME
+        count = len(self.scan.requests)
+        begun, ended = np.full(count, np.iinfo(np.int64).max), np.full(count, EventTable.NO_TIME)
+        np.minimum.at(begun, request[stamped], first[stamped])
+        np.maximum.at(ended, request[stamped], last[stamped])
+        return begun, ended
 
     def raws(self, request: int) -> list[Raw]:
         """The events of a request, in the order of reading."""

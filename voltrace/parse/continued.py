@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..trace import Kind, Location
 from .framing import TRACEBACK, split_suffix
 from .grammar import read_exception
 from .headers import Headers
 from .tables import NO_REQUEST, Header, Interrupted, Open, Scan
+
+if TYPE_CHECKING:
+    from .shelf import Shelf
 
 RESULT = b" with result '"
 DEBUG_END = (b"}}", b"}} ")
@@ -38,6 +43,15 @@ class Continued(Headers):
     def settle(self) -> None:
         """Add what was counted of records to the scan."""
         self._settle_headers()
+
+    def relieve(self, shelf: Shelf) -> None:
+        """Let events be put away that are complete, if there are many."""
+        if self._interrupted:
+            return
+        records = sorted(self._open.values(), key=lambda record: record.event)
+        places = shelf.relieve(self.scan, [record.event for record in records])
+        for record, place in zip(records, places or ()):
+            record.event = place
 
     def _keep_open(self, record: Open) -> None:
         self._open[record.header.process] = record

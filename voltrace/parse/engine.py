@@ -17,6 +17,7 @@ from .joining import Joiner
 from .observe import DECIDING, measure
 from .packed import read_entry
 from .pieces import Progress, ReadOptions, Task, plan_source, read_source
+from .shelf import Shelf
 from .sources import READ_ERRORS, Source, find_sources
 from .tables import Scan
 
@@ -48,28 +49,31 @@ def read_durations(
 
     Raises as `read` does.
     """
-    assembler, bad = scan_sources(paths, replace(options, facts=DECIDING), progress, crew)
-    return *measure(assembler), bad
+    with Shelf() as shelf:
+        assembler, bad = scan_sources(paths, replace(options, facts=DECIDING), progress, crew, shelf)
+        return *measure(assembler), bad
 
 
-def scan_sources(paths: list[str], options: ReadOptions, progress: Progress | None = None, crew: Crew | None = None) -> tuple[Assembler, list[Diagnostic]]:
-    """All logs under these paths, scanned, and what could not be read."""
+def scan_sources(
+    paths: list[str], options: ReadOptions, progress: Progress | None = None, crew: Crew | None = None, shelf: Shelf | None = None
+) -> tuple[Assembler, list[Diagnostic]]:
+    """All logs under these paths, scanned, and what could not be read. ``shelf`` takes events that are not needed before all is read."""
     scan = Scan(options.keep_lines, options.facts)
     sources, nowhere = find_sources(paths)
     bad = [Diagnostic("unreadable-source", str(error), Location(path, 1)) for path, error in nowhere]
     tasks = [task for source in sources for task in plan_source(source, options, crew.piece_bytes)] if crew else []
-    layouts, problems = _read_in_pieces(scan, tasks, crew, progress) if crew and len(tasks) > 1 else _read_here(scan, sources, options, progress)
+    layouts, problems = _read_in_pieces(scan, tasks, crew, progress, shelf) if crew and len(tasks) > 1 else _read_here(scan, sources, options, progress, shelf)
     bad += [Diagnostic("unreadable-source", f"{name}: {problem}", Location(name, 1)) for name, problem in problems.items()]
     if not scan.sources:
         raise SourceError("; ".join(d.message for d in bad[:3]) or "no source could be read as a log")
-    return Assembler(scan, layouts), bad
+    return Assembler(scan, layouts, shelf), bad
 
 
-def _read_here(scan: Scan, sources: list[Source], options: ReadOptions, progress: Progress | None) -> tuple[list[str], dict[str, str]]:
+def _read_here(scan: Scan, sources: list[Source], options: ReadOptions, progress: Progress | None, shelf: Shelf | None) -> tuple[list[str], dict[str, str]]:
     layouts: list[str] = []
     problems: dict[str, str] = {}
     for source in sources:
-        layout, problem = read_source(scan, source, options, progress)
+        layout, problem = read_source(scan, source, options, progress, shelf)
         if layout is not None:
             layouts.append(layout.framing.format.layout)
         if problem:
@@ -77,8 +81,8 @@ def _read_here(scan: Scan, sources: list[Source], options: ReadOptions, progress
     return layouts, problems
 
 
-def _read_in_pieces(scan: Scan, tasks: list[Task], crew: Crew, progress: Progress | None) -> tuple[list[str], dict[str, str]]:
-    joiner = Joiner(scan)
+def _read_in_pieces(scan: Scan, tasks: list[Task], crew: Crew, progress: Progress | None, shelf: Shelf | None) -> tuple[list[str], dict[str, str]]:
+    joiner = Joiner(scan, shelf)
     problems: dict[str, str] = {}
     for task, piece in crew.run(tasks):
         joiner.add(task, piece)

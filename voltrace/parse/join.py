@@ -2,53 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import numpy as np
 
 from .tables import Access, Scan
 
 _FACTS = ("method", "url", "status")
 
 
-def join_accesses(scan: Scan, rows_of: Callable[[int], Iterable[int]]) -> dict[int, Access]:
+def join_accesses(scan: Scan, told: np.ndarray) -> dict[int, Access]:
     """The access line of each request that has one for certain: by worker, order, method, path and status.
 
-    ``rows_of`` gives the rows of a request's events.
+    ``told`` are request, kind and fact of the events that tell what was asked and answered.
     """
-    facts: dict[int, dict] = {}
+    facts = _answer_facts(scan, told)
     joined: dict[int, Access] = {}
-    telling = [any(name in _names(scan, number) for name in _FACTS) for number in range(len(scan.kinds))]
     for access in scan.accesses:
         fitting = []
         for request in access.pending:
             if request in joined:
                 continue
-            if request not in facts:
-                facts[request] = _answer_facts(scan, (row for row in rows_of(request) if telling[scan.events.kind[row]]))
-            told = facts[request]
-            if told.get("status") in (None, access.status) and told.get("method") in (None, access.method) and _same_path(told.get("url"), access.path):
-                fitting.append((request, told))
-        answered = [request for request, told in fitting if told.get("status") == access.status]
+            own = facts.get(request, {})
+            if own.get("status") in (None, access.status) and own.get("method") in (None, access.method) and _same_path(own.get("url"), access.path):
+                fitting.append((request, own))
+        answered = [request for request, own in fitting if own.get("status") == access.status]
         unique = answered if len(answered) == 1 else [request for request, _ in fitting]
         if len(unique) == 1:
             joined[unique[0]] = access
     return joined
 
 
-def _names(scan: Scan, number: int) -> tuple[str, ...]:
-    """The facts that events of this kind may have."""
-    kind = scan.kinds[number]
-    row = scan.catalogue.rows.get(kind.row)
-    return _FACTS if row is None or kind.is_step else row.facts
-
-
-def _answer_facts(scan: Scan, rows: Iterable[int]) -> dict:
-    found: dict = {}
-    for row in rows:
-        facts = scan.facts_of(row)
-        if facts:
-            for name in _FACTS:
-                if name in facts:
-                    found.setdefault(name, facts[name])
+def _answer_facts(scan: Scan, told: np.ndarray) -> dict[int, dict]:
+    """Of each request the first facts of method, address and status."""
+    found: dict[int, dict] = {}
+    known: dict[tuple[int, int], dict] = {}  # what is said often was kept once
+    for request, kind, fact in told.tolist():
+        facts = known.get((kind, fact))
+        if facts is None:
+            facts = known[kind, fact] = {name: value for name, value in (scan.decode(kind, fact) or {}).items() if name in _FACTS}
+        found[request] = {**facts, **found[request]} if request in found else facts
     return found
 
 

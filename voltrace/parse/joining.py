@@ -12,14 +12,15 @@ from .headers import widen
 from .pieces import Layout, Piece, Task, open_scanner, range_blocks
 from .records import MOST_STEPS, MOST_UNMATCHED
 from .scan import SourceScanner
+from .shelf import Shelf
 from .tables import NO_REQUEST, Access, Header, Interrupted, Open, Scan
 
 
 class Joiner:
     """Takes the pieces of all sources in their order."""
 
-    def __init__(self, scan: Scan) -> None:
-        self.scan = scan
+    def __init__(self, scan: Scan, shelf: Shelf | None = None) -> None:
+        self.scan, self._shelf = scan, shelf
         self.layouts: list[str] = []
         self._keeper: SourceScanner | None = None  # of a source that is read in ranges: stands where the latest range ended
 
@@ -30,6 +31,8 @@ class Joiner:
             if piece.layout is not None:
                 self.layouts.append(piece.layout.framing.format.layout)
             _Addition(self.scan, piece).add_all()
+            if self._shelf is not None:
+                self._shelf.relieve(self.scan, [])
             return
         if not task.start:
             self._end_source()
@@ -41,6 +44,8 @@ class Joiner:
         else:
             for block in range_blocks(task):
                 keeper.feed(block)
+        if self._shelf is not None:
+            keeper.relieve(self._shelf)
         if task.end is None:
             self._end_source()
 

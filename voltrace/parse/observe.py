@@ -9,7 +9,6 @@ import numpy as np
 
 from ..lifecycle import VOLUME_CREATE
 from ..measure import Key, observe
-from ..trace import EventTable
 from .assemble import Assembler, order_raws
 from .order import Raw
 from .variants import Variant, find_variants
@@ -21,28 +20,30 @@ _EPOCH, _STEP = 10**15, 10**9
 
 def measure(assembler: Assembler) -> tuple[dict[Key, np.ndarray], int]:
     """All durations that are known of create requests (µs), by kind, service and name: what `measure.group` finds in their timelines. And how many requests these are."""
-    count = 0
     found: dict[Key, list[np.ndarray]] = defaultdict(list)
-    variants, careful = find_variants(assembler, DECIDING)
-    at = np.frombuffer(assembler.scan.events.at, np.int64)
-    begun, ended = lasting(assembler)
-    for variant in variants:
-        shape = find_shape(assembler, variant)
-        if shape is None:
-            careful += variant.requests.tolist()
-            continue
-        operation, spans = shape
-        if operation != VOLUME_CREATE.operation:
-            continue
-        count += len(variant.requests)
-        instants = at[variant.rows]
-        found["request", "", operation].append(ended[variant.requests] - begun[variant.requests])
-        for key, start, end in spans:
-            found[key].append(instants[:, end] - instants[:, start])
-    timelines = [t for t in (assembler.build(request)[0] for request in sorted(careful)) if t.operation == VOLUME_CREATE.operation]
-    for kind, service, name, us in observe(timelines):
-        found[kind, service, name].append(np.array([us]))
-    return {key: np.concatenate(durations) for key, durations in found.items()}, count + len(timelines)
+    begun, ended = assembler.lasting
+    count = 0
+    for part in assembler.parts():
+        variants, careful = find_variants(part, DECIDING)
+        at = np.frombuffer(part.scan.events.at, np.int64)
+        for variant in variants:
+            shape = find_shape(part, variant)
+            if shape is None:
+                careful += variant.requests.tolist()
+                continue
+            operation, spans = shape
+            if operation != VOLUME_CREATE.operation:
+                continue
+            count += len(variant.requests)
+            instants = at[variant.rows]
+            found["request", "", operation].append(ended[variant.requests] - begun[variant.requests])
+            for key, start, end in spans:
+                found[key].append(instants[:, end] - instants[:, start])
+        timelines = [t for t in (part.build(request)[0] for request in sorted(careful)) if t.operation == VOLUME_CREATE.operation]
+        count += len(timelines)
+        for kind, service, name, us in observe(timelines):
+            found[kind, service, name].append(np.array([us]))
+    return {key: np.concatenate(durations) for key, durations in found.items()}, count
 
 
 def find_shape(assembler: Assembler, variant: Variant) -> tuple[str, list[tuple[Key, int, int]]] | None:
@@ -72,15 +73,3 @@ def keeps_order(raws: list[Raw]) -> bool:
     """Whether these events, ordered by stamps alone, are in causal order, and none of them may be a copy of another."""
     steps = [(raw.kind, raw.uuid) for raw in raws if raw.kind.is_step and raw.uuid is not None]
     return len(set(steps)) == len(steps) and all(a is b for a, b in zip(order_raws(raws), raws))
-
-
-def lasting(assembler: Assembler) -> tuple[np.ndarray, np.ndarray]:
-    """First and last instant of each request; for those without stamps the last lies before the first."""
-    seen = assembler.scan.seen
-    request, first, last = np.frombuffer(seen.request, np.int32), np.frombuffer(seen.first, np.int64), np.frombuffer(seen.last, np.int64)
-    stamped = first != EventTable.NO_TIME
-    count = len(assembler.scan.requests)
-    begun, ended = np.full(count, np.iinfo(np.int64).max), np.full(count, EventTable.NO_TIME)
-    np.minimum.at(begun, request[stamped], first[stamped])
-    np.maximum.at(ended, request[stamped], last[stamped])
-    return begun, ended

@@ -20,6 +20,7 @@ from .clock import StampReader, assumed_year, year_evidence
 from .framing import Framing, detect
 from .packed import UNPACKERS, EntryScanner
 from .scan import SourceScanner, clean
+from .shelf import Shelf
 from .sources import READ_ERRORS, Block, Source, blocks, read_tail
 from .tables import Header, Interrupted, Open, Scan
 
@@ -108,7 +109,9 @@ def read_piece(task: Task) -> Piece:
     return _read_range(scan, task, task.layout)
 
 
-def read_source(scan: Scan, source: Source, options: ReadOptions, progress: Progress | None = None) -> tuple[Layout | None, str | None]:
+def read_source(
+    scan: Scan, source: Source, options: ReadOptions, progress: Progress | None = None, shelf: Shelf | None = None
+) -> tuple[Layout | None, str | None]:
     """Read a whole source into the scan; what it is (None: no log), and a sentence if it could not be read, or not to its end."""
     scanner: SourceScanner | EntryScanner | None = None
     layout: Layout | None = None
@@ -122,6 +125,8 @@ def read_source(scan: Scan, source: Source, options: ReadOptions, progress: Prog
             scanner = open_scanner(scan, source.name, layout, options.zone)
             for block in chain(head, pending):
                 scanner.feed(block)
+                if shelf is not None:
+                    scanner.relieve(shelf)
                 if progress:
                     progress(source.name, len(block.data))
     except READ_ERRORS as error:

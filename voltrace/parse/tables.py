@@ -254,15 +254,24 @@ class Scan:
         """Whether any of these facts is wanted."""
         return self.wanted is None or not self.wanted.isdisjoint(names)
 
+    def tells(self, number: int, names: Iterable[str]) -> bool:
+        """Whether events of this kind may have one of these facts."""
+        kind = self.kinds[number]
+        row = self.catalogue.rows.get(kind.row)
+        return row is not None and not kind.is_step and not set(names).isdisjoint(row.facts)
+
     def facts_of(self, row: int) -> dict | None:
         """The facts of an event, decoded."""
-        events = self.events
-        if events.fact[row] < 0:
+        return self.decode(self.events.kind[row], self.events.fact[row])
+
+    def decode(self, number: int, fact: int) -> dict | None:
+        """The facts of an event of this kind, by their place in the table."""
+        if fact < 0:
             return None
-        facts = events.facts[events.fact[row]]
+        facts = self.events.facts[fact]
         if not isinstance(facts, tuple):
             return facts
-        kind = self.kinds[events.kind[row]]
+        kind = self.kinds[number]
         if kind.is_step:
             return self.catalogue.decode_result(kind.task or "", kind.new or "", facts) or None
         return self.catalogue[kind.row].read_facts(facts)

@@ -172,7 +172,7 @@ def find_variants(assembler: Assembler, deciding: frozenset[str], digest: Digest
     """
     scan = assembler.scan
     found = sort_events(assembler)
-    pending = {request for access in scan.accesses for request in access.pending}
+    pending = set(assembler.pending().tolist())
     _spoil_unanswered(scan, found, deciding, pending)
     rows, coder = found.rows, Coder(scan, deciding, digest)
     kind, origin = (np.frombuffer(getattr(scan.events, name), np.int32)[rows] for name in ("kind", "origin"))
