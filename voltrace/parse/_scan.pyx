@@ -30,6 +30,15 @@ cdef extern from *:
         }
         return 0;
     }
+    /* 1: there are escapes, NULs or carriage returns; 2: there are bytes that are no ASCII. Written so that compilers make vectors of it. */
+    static int odd_bytes(const uint8_t *text, size_t n) {
+        uint8_t odd = 0, high = 0;
+        for (size_t i = 0; i < n; i++) {
+            odd |= (uint8_t)((text[i] == 27) | (text[i] == 13) | (text[i] == 0));
+            high |= text[i];
+        }
+        return (odd ? 1 : 0) | (high & 0x80 ? 2 : 0);
+    }
     static uint64_t hash_bytes(const char *key, size_t n, uint64_t seed) {
         const uint64_t k = 0x9E3779B97F4A7C15ull;
         uint64_t h = seed ^ (n * k), w;
@@ -40,6 +49,7 @@ cdef extern from *:
     }
     """
     const char *find_bytes(const char *text, size_t n, const char *what, size_t m) nogil
+    int odd_bytes(const uint8_t *text, size_t n) nogil
     uint64_t hash_bytes(const char *key, size_t n, uint64_t seed) nogil
 
 cdef enum:
@@ -312,7 +322,7 @@ cdef struct Slot:
 cdef class Kernel:
     """Reads the lines of one source for its `SourceScanner`."""
 
-    cdef object scanner, scan, read_stamp, slow
+    cdef object scanner, scan, read_stamp, slow, clock
     cdef object events, kept
     cdef array.array latest
     cdef object busy
@@ -505,7 +515,7 @@ cdef class Kernel:
         cdef const char *text
         cdef size_t n
         cdef bint dirty = is_dirty(data)
-        self._forget_seconds()
+        self._check_clock()
         self.latest, self.busy = self.scanner._latest, self.scanner._busy
         while True:
             stop = <const char *>memchr(line, 10, end - line)
@@ -590,10 +600,18 @@ cdef class Kernel:
             self.pended_process, self.pended_debug, self.pended_request = pended
         self.width = self.scanner._width
         self.latest, self.busy = self.scanner._latest, self.scanner._busy
-        self._forget_seconds()
+        self._check_clock()
         return 0
 
     # -- stamps --------------------------------------------------------------------------------------------------------
+
+    cdef int _check_clock(self) except -1:
+        """What was kept of instants holds for where the clock stood."""
+        clock = self.scanner.stamps.state
+        if clock != self.clock:
+            self.clock = clock
+            self._forget_seconds()
+        return 0
 
     cdef void _forget_seconds(self) noexcept:
         memset(self.second_text, 0, sizeof(self.second_text))
@@ -1158,7 +1176,8 @@ def is_dirty(bytes data):
     cdef size_t n = PyBytes_GET_SIZE(data)
     cdef const char *p = text
     cdef const char *end = text + n
-    if memchr(text, 27, n) != NULL or memchr(text, 13, n) != NULL or memchr(text, 0, n) != NULL:
+    cdef int odd = odd_bytes(<const uint8_t *>text, n)
+    if odd & 1:
         return True
     while True:
         p = <const char *>memchr(p, 35, end - p)  # #
@@ -1167,14 +1186,7 @@ def is_dirty(bytes data):
         if end - p >= 5 and memcmp(p, b"#033[", 5) == 0:
             return True
         p += 1
-    p = text
-    while True:
-        p = <const char *>memchr(p, 0xEF, end - p)
-        if p == NULL:
-            return False
-        if end - p >= 3 and memcmp(p, b"\xef\xbb\xbf", 3) == 0:
-            return True
-        p += 1
+    return bool(odd & 2) and find_bytes(text, n, b"\xef\xbb\xbf", 3) != NULL
 
 
 cdef enum:

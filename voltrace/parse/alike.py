@@ -9,7 +9,7 @@ from ..trace import Alike, Reading
 from .assemble import Assembler, begin_reading, finish_reading, serve_backends
 from .observe import DECIDING, keeps_order
 from .tables import Scan
-from .variants import Variant, find_variants
+from .variants import Coder, Variant, find_variants
 
 # Facts that decide how a request is judged: as they are, but for ids and, in texts of errors, numbers.
 _JUDGED = DECIDING | {"status", "allow", "cause", "task", "exception", "error"}
@@ -24,7 +24,7 @@ _ROLES = {"volume_id": _SAME, "size_gb": _SAME, "reservations": _RESERVED, "back
 def read_alike(assembler: Assembler) -> Reading:
     """The reading that a scan amounts to, its create requests in ``alike`` instead of ``timelines``."""
     reading = begin_reading(assembler)
-    variants, careful = find_variants(assembler, _JUDGED, _mask)
+    variants, careful = find_variants(assembler, Coder(assembler.scan, _JUDGED, _mask))
     relations = Relations(assembler.scan)
     groups: list[tuple[int, Variant | None]] = []
     for variant in variants:
@@ -36,7 +36,7 @@ def read_alike(assembler: Assembler) -> Reading:
             else:
                 related.setdefault(found, []).append(n)
         for own in related.values():
-            part = Variant(variant.requests[own], variant.rows[own])
+            part = Variant(variant.key, variant.requests[own], variant.rows[own])
             if keeps_order([assembler.raw(row) for row in part.rows[0].tolist()]):
                 groups.append((int(part.requests[0]), part))
             else:

@@ -67,6 +67,7 @@ class Assembler:
         if not self._shelf.is_used:
             yield self
             return
+        self.pending()  # once for all parts
         for number, events in self._shelf.parts(self.scan):
             part = copy(self)
             part.scan, part.part = copy(self.scan), number
@@ -81,10 +82,13 @@ class Assembler:
             self._accesses = join_accesses(self.scan, self._told)
         return self._accesses
 
+    @cached_property
+    def _pending(self) -> np.ndarray:
+        return np.unique(np.frombuffer(b"".join(access.pending for access in self.scan.accesses), np.int32))
+
     def pending(self) -> np.ndarray:
         """The requests of which a line of the web server may tell something."""
-        found = np.unique(np.frombuffer(b"".join(access.pending for access in self.scan.accesses), np.int32))
-        return found if self.part is None else found[found % PARTS == self.part]
+        return self._pending if self.part is None else self._pending[self._pending % PARTS == self.part]
 
     @cached_property
     def lasting(self) -> tuple[np.ndarray, np.ndarray]:

@@ -11,11 +11,13 @@ from ..lifecycle import VOLUME_CREATE
 from ..measure import Key, observe
 from .assemble import Assembler, order_raws
 from .order import Raw
-from .variants import Variant, find_variants
+from .variants import Coder, Variant, find_variants
 
 # The facts that decide which flows, tasks and hand-offs a request has, and which operation it is.
 DECIDING = frozenset({"url", "method", "retry", "attempt", "rescheduled"})
 _EPOCH, _STEP = 10**15, 10**9
+
+Shape = tuple[str, list[tuple[Key, int, int]]]  # an operation, and what lasts from which event to which
 
 
 def measure(assembler: Assembler) -> tuple[dict[Key, np.ndarray], int]:
@@ -23,11 +25,15 @@ def measure(assembler: Assembler) -> tuple[dict[Key, np.ndarray], int]:
     found: dict[Key, list[np.ndarray]] = defaultdict(list)
     begun, ended = assembler.lasting
     count = 0
+    coder = Coder(assembler.scan, DECIDING)
+    shapes: dict[bytes, Shape | None] = {}
     for part in assembler.parts():
-        variants, careful = find_variants(part, DECIDING)
+        variants, careful = find_variants(part, coder)
         at = np.frombuffer(part.scan.events.at, np.int64)
         for variant in variants:
-            shape = find_shape(part, variant)
+            if variant.key not in shapes:
+                shapes[variant.key] = _find_shape(part, variant)
+            shape = shapes[variant.key]
             if shape is None:
                 careful += variant.requests.tolist()
                 continue
@@ -46,7 +52,7 @@ def measure(assembler: Assembler) -> tuple[dict[Key, np.ndarray], int]:
     return {key: np.concatenate(durations) for key, durations in found.items()}, count
 
 
-def find_shape(assembler: Assembler, variant: Variant) -> tuple[str, list[tuple[Key, int, int]]] | None:
+def _find_shape(assembler: Assembler, variant: Variant) -> Shape | None:
     """The operation of a variant's requests, and which durations lie between which of their events; None if that depends on more than the variant.
 
     The first request is put together with instants that are marks: a duration then tells between which of them it lies.

@@ -11,7 +11,7 @@ import numpy as np
 from ..trace import EventTable
 from .tables import Scan
 
-ROWS = 500_000  # so many events may be in memory
+ROWS = 1_250_000  # so many events may be in memory
 PARTS = 32
 _COLUMNS = ("request", "kind", "origin", "line", "at", "uuid", "fact")
 _ROW = np.dtype(
@@ -50,7 +50,7 @@ class Shelf(AbstractContextManager):
     def _put(self, scan: Scan, keep: list[int]) -> list[int]:
         events = scan.events
         rows = _as_rows(events)
-        kept, away = rows[keep], np.delete(rows, keep)
+        kept, away = rows[keep], np.delete(rows, keep) if keep else rows
         self._told.append(away[_telling(scan)[away["kind"]]][["request", "kind", "fact"]])
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="voltrace-")

@@ -26,8 +26,12 @@ _MANY_EVENTS = 1000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Variant:
-    """The requests of a variant, in the order in which they were first seen, and the rows of their events: one line of ``rows`` a request, in causal order."""
+    """The requests of a variant, in the order in which they were first seen, and the rows of their events: one line of ``rows`` a request, in causal order.
 
+    ``key`` is what they have in common, the same for all finds with one coder.
+    """
+
+    key: bytes
     requests: np.ndarray
     rows: np.ndarray
 
@@ -123,8 +127,9 @@ Digest = Callable[[str, object], Hashable]
 class Coder:
     """Numbers for the facts that decide: equal numbers, equal course."""
 
-    def __init__(self, scan: Scan, deciding: frozenset[str], digest: Digest) -> None:
-        self._scan, self._deciding, self._digest = scan, deciding, digest
+    def __init__(self, scan: Scan, deciding: frozenset[str], digest: Digest | None = None) -> None:
+        """``deciding`` are the facts that must agree, ``digest`` says what of a fact's value (by its name; None: all)."""
+        self._scan, self.deciding, self._digest = scan, deciding, digest or as_it_is
         self._codes: dict[Hashable, int] = {(): _NOTHING}
         self._known: dict[Hashable, int] = {}
         self.kinds = np.array([self._may_decide(kind) for kind in scan.kinds], bool)
@@ -132,28 +137,27 @@ class Coder:
     def _may_decide(self, kind: Kind) -> bool:
         row = self._scan.catalogue.rows.get(kind.row)
         if kind.is_step or row is None:
-            return any(result.fact in self._deciding for result in self._scan.catalogue.results(kind.task or "", kind.new or ""))
-        return not self._deciding.isdisjoint(row.facts)
+            return any(result.fact in self.deciding for result in self._scan.catalogue.results(kind.task or "", kind.new or ""))
+        return not self.deciding.isdisjoint(row.facts)
 
-    def codes(self, rows: np.ndarray) -> np.ndarray:
+    def codes(self, events: EventTable, rows: np.ndarray) -> np.ndarray:
         """The numbers for the facts of these events."""
-        events = self._scan.events
         fact = np.frombuffer(events.fact, np.int32)[rows]
         _, first, inverse = np.unique(fact, return_index=True, return_inverse=True)  # what is said often was kept once
-        return np.array([self._code(row) for row in rows[first].tolist()], np.int32)[inverse]
+        return np.array([self._code(int(events.kind[row]), int(events.fact[row])) for row in rows[first].tolist()], np.int32)[inverse]
 
-    def _code(self, row: int) -> int:
-        events = self._scan.events
-        fact = events.fact[row]
+    def _code(self, kind: int, fact: int) -> int:
         if fact < 0:
             return _NOTHING
-        facts = events.facts[fact]
-        key = (events.kind[row], facts if isinstance(facts, tuple) else repr(facts))
+        facts = self._scan.events.facts[fact]
+        key = (kind, facts if isinstance(facts, tuple) else repr(facts))
         known = self._known.get(key)
         if known is None:
             if len(self._known) > _MOST_KNOWN:
                 self._known.clear()
-            decided = tuple((name, self._digested(name, value)) for name, value in sorted((self._scan.facts_of(row) or {}).items()) if name in self._deciding)
+            decided = tuple(
+                (name, self._digested(name, value)) for name, value in sorted((self._scan.decode(kind, fact) or {}).items()) if name in self.deciding
+            )
             known = self._known[key] = self._codes.setdefault(decided, len(self._codes))
         return known
 
@@ -165,33 +169,30 @@ def as_it_is(name: str, value: object) -> Hashable:
     return value if isinstance(value, (str, int)) else repr(value)
 
 
-def find_variants(assembler: Assembler, deciding: frozenset[str], digest: Digest = as_it_is) -> tuple[list[Variant], list[int]]:
-    """The variants of a scan, and the requests that must be put together one by one: those that are not plain, and variants of few.
-
-    ``deciding`` are the facts that must agree, ``digest`` says what of a fact's value (by its name).
-    """
+def find_variants(assembler: Assembler, coder: Coder) -> tuple[list[Variant], list[int]]:
+    """The variants of a scan, and the requests that must be put together one by one: those that are not plain, and variants of few."""
     scan = assembler.scan
     found = sort_events(assembler)
     pending = set(assembler.pending().tolist())
-    _spoil_unanswered(scan, found, deciding, pending)
-    rows, coder = found.rows, Coder(scan, deciding, digest)
+    _spoil_unanswered(scan, found, coder.deciding, pending)
+    rows = found.rows
     kind, origin = (np.frombuffer(getattr(scan.events, name), np.int32)[rows] for name in ("kind", "origin"))
     signature = np.zeros((len(rows), 4), np.int32)
     signature[:, 0], signature[:, 1] = kind, origin
     _number_uuids(scan, found, signature, 2)
     telling = np.flatnonzero(coder.kinds[kind]) if len(rows) else rows
-    signature[telling, 3] = coder.codes(rows[telling])
+    signature[telling, 3] = coder.codes(scan.events, rows[telling])
     alike: dict[bytes, list[int]] = {}
     careful = [*found.requests[~found.plain].tolist(), *pending.difference(found.requests.tolist())]
     for n in np.flatnonzero(found.plain).tolist():
         alike.setdefault(signature[found.starts[n] : found.ends[n]].tobytes(), []).append(n)
     variants = []
-    for own in alike.values():
+    for key, own in alike.items():
         if len(own) < _FEW:
             careful += found.requests[own].tolist()
         else:
             length = int(found.ends[own[0]] - found.starts[own[0]])
-            variants.append(Variant(found.requests[own], rows[found.starts[own][:, None] + np.arange(length)]))
+            variants.append(Variant(key, found.requests[own], rows[found.starts[own][:, None] + np.arange(length)]))
     return variants, careful
 
 
