@@ -30,15 +30,6 @@ cdef extern from *:
         }
         return 0;
     }
-    /* 1: there are escapes, NULs or carriage returns; 2: there are bytes that are no ASCII. Written so that compilers make vectors of it. */
-    static int odd_bytes(const uint8_t *text, size_t n) {
-        uint8_t odd = 0, high = 0;
-        for (size_t i = 0; i < n; i++) {
-            odd |= (uint8_t)((text[i] == 27) | (text[i] == 13) | (text[i] == 0));
-            high |= text[i];
-        }
-        return (odd ? 1 : 0) | (high & 0x80 ? 2 : 0);
-    }
     static uint64_t hash_bytes(const char *key, size_t n, uint64_t seed) {
         const uint64_t k = 0x9E3779B97F4A7C15ull;
         uint64_t h = seed ^ (n * k), w;
@@ -49,7 +40,6 @@ cdef extern from *:
     }
     """
     const char *find_bytes(const char *text, size_t n, const char *what, size_t m) nogil
-    int odd_bytes(const uint8_t *text, size_t n) nogil
     uint64_t hash_bytes(const char *key, size_t n, uint64_t seed) nogil
 
 cdef enum:
@@ -1176,8 +1166,7 @@ def is_dirty(bytes data):
     cdef size_t n = PyBytes_GET_SIZE(data)
     cdef const char *p = text
     cdef const char *end = text + n
-    cdef int odd = odd_bytes(<const uint8_t *>text, n)
-    if odd & 1:
+    if memchr(text, 27, n) != NULL or memchr(text, 13, n) != NULL or memchr(text, 0, n) != NULL:
         return True
     while True:
         p = <const char *>memchr(p, 35, end - p)  # #
@@ -1186,7 +1175,7 @@ def is_dirty(bytes data):
         if end - p >= 5 and memcmp(p, b"#033[", 5) == 0:
             return True
         p += 1
-    return bool(odd & 2) and find_bytes(text, n, b"\xef\xbb\xbf", 3) != NULL
+    return find_bytes(text, n, b"\xef\xbb\xbf", 3) != NULL
 
 
 cdef enum:
