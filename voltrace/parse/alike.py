@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+
+import numpy as np
 
 from ..trace import Alike, Reading
 from .assemble import Assembler, begin_reading, finish_reading, serve_backends
@@ -17,8 +19,8 @@ _IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 _NUMBERS = re.compile(r"\d+")
 _LIST_MARKS = b" u'\"[]"
 # Facts of which it matters whether they stay what they were.
-_SAME, _RESERVED, _ADMITTED, _CHOSEN = "same", "reserved", "admitted", "chosen"
-_ROLES = {"volume_id": _SAME, "size_gb": _SAME, "reservations": _RESERVED, "backends": _ADMITTED, "backend": _CHOSEN}
+_VOLUME, _SIZE, _RESERVED, _ADMITTED, _CHOSEN = "volume", "size", "reserved", "admitted", "chosen"
+_ROLES = {"volume_id": _VOLUME, "size_gb": _SIZE, "reservations": _RESERVED, "backends": _ADMITTED, "backend": _CHOSEN}
 
 
 def read_alike(assembler: Assembler) -> Reading:
@@ -29,8 +31,7 @@ def read_alike(assembler: Assembler) -> Reading:
     groups: list[tuple[int, Variant | None]] = []
     for variant in variants:
         related: dict[Hashable, list[int]] = {}
-        for n, rows in enumerate(variant.rows.tolist()):
-            found = relations.of(rows)
+        for n, found in enumerate(relations.of(variant)):
             if found is None:
                 careful.append(int(variant.requests[n]))
             else:
@@ -48,7 +49,7 @@ def read_alike(assembler: Assembler) -> Reading:
     overlapping: tuple[str, ...] | None = None
     creates = []
     for first, part in groups:
-        timeline, copies = assembler.build(first)
+        timeline, copies = assembler.build(first, joined=part is None)  # those of a variant tell themselves what they asked and what was answered
         serve_backends(timeline, reading.coverage)
         overlapping = overlapping or copies
         if timeline.operation != "volume-create":
@@ -57,7 +58,7 @@ def read_alike(assembler: Assembler) -> Reading:
         requests = part.requests.tolist() if part is not None else [first]
         ids = [(names[request], int(starts[request])) for request in requests]
         ids[0] = (timeline.request_id, timeline.start)
-        reading.alike.append(Alike(timeline, ids, lambda n, requests=requests: assembler.build(requests[n])[0]))
+        reading.alike.append(Alike(timeline, ids, lambda n, requests=requests, joined=part is None: assembler.build(requests[n], joined)[0]))
     reading.timelines = creates  # for what they tell about the logs
     finish_reading(assembler, reading, creates, overlapping)
     return reading
@@ -75,43 +76,59 @@ class Relations:
 
     def __init__(self, scan: Scan) -> None:
         self._scan = scan
-        self._roles: list[list[tuple[int, str, str]]] = []  # of each kind: place, name and role of the values that matter
+        self._roles: list[list[tuple[int, str, int]]] = []  # of each kind: place and role of the values that matter, and a mark for each such fact
+        marks = 0
         for kind in scan.kinds:
             row = scan.catalogue.rows.get(kind.row)
             names = [r.fact for r in scan.catalogue.results(kind.task or "", kind.new or "")] if kind.is_step or row is None else list(row.fields)
             facts = names if kind.is_step or row is None else row.facts
-            self._roles.append([(n, name, _ROLES[name]) for n, name in enumerate(names) if name in _ROLES and name in facts])
+            roles = [(n, _ROLES[name]) for n, name in enumerate(names) if name in _ROLES and name in facts]
+            self._roles.append([(n, role, 1 << (marks + i)) for i, (n, role) in enumerate(roles)])
+            marks += len(roles)
 
-    def of(self, rows: list[int]) -> Hashable | None:
-        """What two requests of a variant must have in common to be judged alike; None if a request must be judged alone."""
+    def of(self, variant: Variant) -> Iterator[Hashable | None]:
+        """Of each request of a variant what those that are judged alike must have in common; None if it must be judged alone."""
         events = self._scan.events
-        fact_of, kind_of, all_facts, roles = events.fact, events.kind, events.facts, self._roles
-        seen: dict[str, object] = {}
-        found: list[object] = []
-        reserved = admitted = None
-        for row in rows:
-            fact = fact_of[row]
-            if fact < 0:
+        kinds = np.frombuffer(events.kind, np.int32)[variant.rows[0]].tolist()
+        columns = [n for n, kind in enumerate(kinds) if self._roles[kind]]
+        wanted = [self._roles[kinds[n]] for n in columns]
+        facts = events.facts
+        for row in np.frombuffer(events.fact, np.int32)[variant.rows[:, columns]].tolist():
+            yield _relate([facts[fact] if fact >= 0 else () for fact in row], wanted)
+
+
+def _relate(all_facts: list, wanted: list[list[tuple[int, str, int]]]) -> Hashable | None:
+    """Which facts one request has that should stay the same; None if they do not."""
+    volume = size = reserved = admitted = None
+    found = 0
+    for facts, roles in zip(all_facts, wanted):
+        if facts and not isinstance(facts, tuple):
+            if not _ROLES.keys().isdisjoint(facts):
+                return None
+            continue
+        for place, role, mark in roles if facts else ():
+            value = facts[place]
+            if value is None:
                 continue
-            facts = all_facts[fact]
-            if not isinstance(facts, tuple):
-                if facts and not _ROLES.keys().isdisjoint(facts):
+            found |= mark
+            if role is _VOLUME:
+                if volume is None:
+                    volume = value
+                elif value != volume:
                     return None
-                continue
-            for place, name, role in roles[kind_of[row]]:
-                value = facts[place]
-                if role is _SAME:
-                    if value is not None and seen.setdefault(name, value) != value:
-                        return None
-                    found.append(value is None)
-                elif role is _RESERVED:
-                    ids = value and value.translate(None, _LIST_MARKS)
-                    if ids and reserved is None:
-                        reserved = ids
-                    if ids != reserved or b"..." in (value or b""):
-                        return None
-                elif role is _ADMITTED:
-                    admitted = value
-                elif admitted is not None and b"'%s'" % value not in admitted:
+            elif role is _SIZE:
+                if size is None:
+                    size = value
+                elif value != size:
                     return None
-        return tuple(found)
+            elif role is _RESERVED:
+                ids = value.translate(None, _LIST_MARKS)
+                if reserved is None:
+                    reserved = ids
+                if ids != reserved or b"..." in value:
+                    return None
+            elif role is _ADMITTED:
+                admitted = value
+            elif admitted is not None and b"'%s'" % value not in admitted:
+                return None
+    return found

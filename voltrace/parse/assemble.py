@@ -128,8 +128,11 @@ class Assembler:
         """Where a request's lines lie, if that was kept."""
         return self.scan.kept.lines(self.kept.of(request)) if self.scan.kept is not None and self.kept is not None else None
 
-    def build(self, request: int) -> tuple[Timeline, tuple[str, ...] | None]:
-        """The timeline of a request, and the sources that hold the same records of it, if several do."""
+    def build(self, request: int, joined: bool = True) -> tuple[Timeline, tuple[str, ...] | None]:
+        """The timeline of a request, and the sources that hold the same records of it, if several do.
+
+        ``joined``: whether the web server's line may tell something that the request's own lines do not.
+        """
         scan, request_id = self.scan, self.scan.requests[request]
         builder = self.builder(request)
         raws = self.raws(request)
@@ -155,7 +158,7 @@ class Assembler:
         step = find_step(scan.steps, seen, ordered)
         if step:
             builder.diagnostics.append(Diagnostic("clock-step", step[1], Location(scan.sources[step[0][0]], step[0][1]), request_id))
-        timeline = self.finish(builder, request, seen, self.accesses.get(request), step is not None)
+        timeline = self.finish(builder, request, seen, self.accesses.get(request) if joined else None, step is not None)
         return timeline, tuple(sorted(scan.sources[source] for source in sources))[:4] if copied else None
 
     def builder(self, request: int) -> TimelineBuilder:
