@@ -1,0 +1,91 @@
+"""What holds for requests that went the same way is found once: it must be what each of them, put together and judged alone, tells."""
+
+import re
+
+import pytest
+from given import SAMPLES, replaced
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from voltrace.check.judge import judge_all, judge_together
+from voltrace.encode import encode_check, encode_verdict
+from voltrace.measure import group
+from voltrace.parse.engine import read, read_durations, read_together
+from voltrace.parse.pieces import ReadOptions
+
+CASES = sorted(p.name for p in SAMPLES.iterdir() if p.is_dir())
+_ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def alone(paths, options):
+    """Verdicts and durations of create requests, each put together and judged by itself."""
+    reading = read(paths, options)
+    by_id = judge_all(reading)
+    creates = list(reading.creates())
+    return [encode_verdict(by_id[t.request_id]) for t in creates], {key: sorted(us) for key, us in group(creates).items()}, diagnostics(reading)
+
+
+def together(paths, options):
+    reading = read_together(paths, options)
+    verdicts = judge_together(reading)
+    durations, count, _ = read_durations(paths, options)
+    assert count == len(verdicts)
+    return [encode_verdict(v) for v in verdicts], {key: sorted(us.tolist()) for key, us in durations.items()}, diagnostics(reading)
+
+
+def diagnostics(reading):
+    return encode_check(reading, [])["diagnostics"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_together__every_sample__tells_what_each_request_tells_alone(case):
+    paths, options = [str(SAMPLES / case)], ReadOptions(2026)
+    assert together(paths, options) == alone(paths, options)
+
+
+def copies(data: bytes, count: int) -> list[bytes]:
+    """A log so many times over, each time with other ids and a day later."""
+    return [re.sub(rb"(?m)^Nov 22", b"Nov %2d" % (1 + n), _ID.sub(lambda m, n=n: m[0][:-2] + b"%02x" % n, data)) for n in range(count)]
+
+
+_CHANGES = [
+    (rb"'size': 1\b", b"'size': 7"),
+    (rb"size=1,", b"size=3,"),
+    (rb"returned with HTTP 202", b"returned with HTTP 500"),
+    (rb"(volume_id=)[0-9a-f]{8}", rb"\g<1>00000000"),
+    (rb"(reservations=\['?)[0-9a-f]{8}", rb"\g<1>00000000"),
+    (rb"Choosing \S+", b"Choosing another@host#pool"),
+    (rb"'num_attempts': 1", b"'num_attempts': 2"),
+    (rb"POST http", b"GET http"),
+    (rb"/volumes", b"/groups/action"),
+    (rb"state 'SUCCESS' from", b"state 'RUNNING' from"),
+    (rb"\.\d{6} controller", b".000000 controller"),
+    (rb"INFO cinder\.volume\.manager", b"DEBUG cinder.volume.manager"),
+]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), case=st.sampled_from(["created", "sequential", "driver-failure"]), merged=st.booleans())
+def test_together__many_alike_and_some_changed__tells_what_each_request_tells_alone(tmp_path, data, case, merged):
+    count = 6 if case == "created" else 2
+    files = {p.name: copies(p.read_bytes(), count) for p in sorted((SAMPLES / case).glob("*.log"))}
+    for _ in range(data.draw(st.integers(0, 6))):
+        name = data.draw(st.sampled_from(sorted(files)))
+        copy = data.draw(st.integers(0, count - 1))
+        pattern, instead = data.draw(st.sampled_from(_CHANGES))
+        files[name][copy] = re.sub(pattern, instead, files[name][copy])
+    for _ in range(data.draw(st.integers(0, 4))):
+        name = data.draw(st.sampled_from(sorted(files)))
+        copy = data.draw(st.integers(0, count - 1))
+        lines = {name: files[name][copy].splitlines()}
+        place = data.draw(st.integers(0, len(lines[name]) - 1))
+        line = lines[name][place]
+        lines = replaced(lines, name, place, *data.draw(st.sampled_from([(), (line, line), (line[: len(line) // 2],)])))
+        files[name][copy] = b"\n".join(lines[name]) + b"\n"
+    texts = {name: b"".join(parts) for name, parts in files.items()}
+    if merged:
+        texts = {"merged.log": b"\n".join(sorted((line for text in texts.values() for line in text.splitlines()), key=lambda line: line[:22])) + b"\n"}
+    for name, text in texts.items():
+        (tmp_path / name).write_bytes(text)
+    paths = [str(tmp_path / name) for name in texts]
+    assert together(paths, ReadOptions(2026)) == alone(paths, ReadOptions(2026))
