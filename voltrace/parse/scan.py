@@ -9,22 +9,19 @@ from __future__ import annotations
 
 import re
 
-from .. import kernel
 from ..formats import ESCAPE, HEAD
-from ..messages import Row
-from ..trace import Kind, Location
+from ..trace import Location
 from .clock import StampReader
-from .finders import compile_finder
+from .compiled import LINES, Compiled
 from .framing import JOURNAL_NOTE, Framing, cut_bars
-from .headers import MANY_HEADERS, widen
-from .records import Records
+from .headers import MANY_HEADERS
 from .sources import Block
 from .tables import Header, Scan, Sender
 
 _BOM = b"\xef\xbb\xbf"
 
 
-class SourceScanner(Records):
+class SourceScanner(Compiled):
     """Reads the blocks of one source into a `Scan`. Carries over what a block leaves open."""
 
     def __init__(self, scan: Scan, name: str, framing: Framing, stamps: StampReader) -> None:
@@ -34,7 +31,8 @@ class SourceScanner(Records):
         self._read_stamp = stamps.read
         self._width = 0
         self._number = 1  # of the next line
-        self._kernel = self._make_kernel()
+        if not framing.page and framing.packing is None:
+            self._kernel = self._make_kernel(LINES)
         self._page_open = False
         self._invalid = False
         self._cut = False
@@ -77,12 +75,6 @@ class SourceScanner(Records):
         if len(self._headers) > MANY_HEADERS:
             self._settle_headers()
 
-    def finish(self) -> None:
-        """No more blocks come: close what is open."""
-        super().finish()
-        if self._kernel is not None:
-            self._kernel.settle()
-
     def _records(self) -> tuple:
         """Differs before and after a record or an access line."""
         return self._last, self._last.count if self._last else 0, len(self.scan.accesses)
@@ -117,9 +109,7 @@ class SourceScanner(Records):
         head = HEAD.match(line, prefix.end())
         if head is None:
             sender = _sender(prefix)
-            if self._kernel is not None:
-                quick = "journald" not in (sender.unit or "")
-                self._kernel.learn_sender(line[prefix.end("stamp") : prefix.end()], self._process(sender, None), quick)
+            self._teach_sender(line[prefix.end("stamp") : prefix.end()], self._process(sender, None), sender.unit)
             self._headless(sender, line[prefix.end() :], at, number)
             return nothing
         if not self._width:
@@ -129,9 +119,7 @@ class SourceScanner(Records):
         header = self._headers.get(key)
         if header is None:
             header = self._headers[key] = self._new_header(_sender(prefix), head)
-        if self._kernel is not None:
-            bracket = head.start(3) - prefix.end("stamp")
-            self._kernel.learn(key, bracket, header, self._is_api(header.process, header.logger), self._may_be_api(header.process))
+        self._teach_header(key, head.start(3) - prefix.end("stamp"), header)
         return header, head.end() - 2, at
 
     def _unframed(self, line: bytes, number: int) -> None:
@@ -147,38 +135,6 @@ class SourceScanner(Records):
             return
         self.scan.noise += 1
         self.scan.note("unrecognised-line", f"a line of no known format: {line[:60].decode('utf-8', 'replace')!r}", Location(self.name, number))
-
-    # -- the compiled kernel -------------------------------------------------------------------------------------------
-
-    def _make_kernel(self):
-        """The kernel that takes the lines which look as they should, if there is one and the source has such lines."""
-        compiled = kernel.load("parse._scan")
-        if compiled is None or self.framing.page or self.framing.packing is not None:
-            return None
-        self._pending = compiled.Workers()
-        return compiled.Kernel(self, self._pending)
-
-    def learn_context(self, header: Header, context: bytes) -> int:
-        """The request that a bracket's inside names, behind a header that is known."""
-        return self._request_of(context, self._is_api(header.process, header.logger))
-
-    def kind_of_row(self, row: Row, level: str) -> int:
-        """The number of the kind that a row's lines are of; -1 if they say nothing that matters."""
-        return self.scan.kind(Kind(row.key, level=level)) if row.facts or row.traceback else -1
-
-    def widen(self, process: int, first: int, last: int, debug: bool) -> None:
-        """This process wrote from ``first`` to ``last``."""
-        widen(self.scan.processes[process], first, last)
-        self.scan.debug[process] = self.scan.debug[process] or debug
-
-    def _learn_transition(self, key: tuple) -> tuple[int, str | None, bool]:
-        known = super()._learn_transition(key)
-        kind, task, wants = known
-        if self._kernel is not None and key[0] == "DEBUG" and task != "":
-            found = self.scan.kinds[kind]
-            results = self.scan.catalogue.results(found.task or "", found.new or "") if wants else []
-            self._kernel.learn_transition(*key[1:], kind, tuple(compile_finder(r.pattern) for r in results))
-        return known
 
     def _page_line(self, line: bytes, number: int, offset: int, length: int) -> None:
         """A line of a page in which records stand among other text, behind bars, broken over several lines."""
