@@ -6,8 +6,8 @@ a stamp, one line of text or of bytes. All others are declined, and `EntryScanne
 `json.loads`, too, and means the same.
 """
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport int32_t, int64_t, uint16_t
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from ._scan cimport DECLINED, HEADLESS, TAKEN, Kernel, Table, drop_escapes, has_escapes
@@ -16,17 +16,29 @@ cdef extern from *:
     """
     #include <string.h>
     #include <stdint.h>
-    /* Up to the first quote, backslash or control character, eight bytes at a time. */
-    static const char *plain_run(const char *p, const char *end) {
+    #ifdef __SSE2__
+    #include <emmintrin.h>
+    #endif
+    /* Up to the first quote, backslash or control character. */
+    static inline const char *plain_run(const char *p, const char *end) {
+    #ifdef __SSE2__
+        const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\\\'), last = _mm_set1_epi8(0x1f);
+        for (; end - p >= 16; p += 16) {
+            const __m128i w = _mm_loadu_si128((const __m128i *)p);
+            const __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(w, quote), _mm_cmpeq_epi8(w, slash));
+            const int found = _mm_movemask_epi8(_mm_or_si128(marks, _mm_cmpeq_epi8(_mm_min_epu8(w, last), w)));
+            if (found) return p + __builtin_ctz(found);
+        }
+    #else
         const uint64_t ones = 0x0101010101010101ull, high = 0x8080808080808080ull;
-        while (end - p >= 8) {
+        for (; end - p >= 8; p += 8) {
             uint64_t w, quote, slash;
             memcpy(&w, p, 8);
             quote = w ^ (ones * '"');
             slash = w ^ (ones * '\\\\');
             if ((((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w)) & high) break;
-            p += 8;
         }
+    #endif
         while (p < end && *p != '"' && *p != '\\\\' && (unsigned char)*p >= 0x20) p++;
         return p;
     }
@@ -63,25 +75,31 @@ cdef struct Value:
 cdef class EntryKernel(Kernel):
     """Reads the entries of one source of json for its `EntryScanner`."""
 
-    cdef Table fields, writers
+    cdef Table writers
+    cdef list names  # of the fields that are read
+    cdef const char *name[MOST_FIELDS]
+    cdef Py_ssize_t name_size[MOST_FIELDS]
+    cdef uint64_t sizes  # of all names: a bit each
     cdef int count, stamps  # fields that are read; of them are stamps those up to `stamps`, the message is before, who writes behind
     cdef Value values[MOST_FIELDS]
     cdef int64_t at, latest_stamp
     cdef int32_t writer  # of the line that is being read; -1: not known
     cdef Py_ssize_t size  # of the message
+    cdef bint controls  # whether it may hold control characters
     cdef bint valid  # whether the block is UTF-8
 
     def __cinit__(self, scanner, workers):
         from .entries import STAMPS, WHO, YEAR_9999
 
-        self.fields, self.writers = Table(scanner.scan.seed), Table(scanner.scan.seed)
-        names = ("MESSAGE", *STAMPS, *WHO)
-        self.count, self.stamps, self.latest_stamp, self.writer = len(names), 1 + len(STAMPS), YEAR_9999, -1
-        if self.count > MOST_FIELDS:
-            raise ValueError("too many fields")
-        for number, name in enumerate(names):
-            key = name.encode()
-            self.fields.add(key, len(key), number)
+        cdef int i
+        self.writers = Table(scanner.scan.seed)
+        self.names = [name.encode() for name in ("MESSAGE", *STAMPS, *WHO)]
+        self.count, self.stamps, self.latest_stamp, self.writer = len(self.names), 1 + len(STAMPS), YEAR_9999, -1
+        if self.count > MOST_FIELDS or max(map(len, self.names)) > 63:
+            raise ValueError("too many fields, or too long")
+        for i in range(self.count):
+            self.name[i], self.name_size[i] = PyBytes_AS_STRING(self.names[i]), PyBytes_GET_SIZE(self.names[i])
+            self.sizes |= <uint64_t>1 << self.name_size[i]
 
     def learn(self, bytes key, int bracket, header, bint from_api, bint is_api):
         """The header of the entry that was declined: ``key`` is its text up to the end of the bracket's inside."""
@@ -127,9 +145,9 @@ cdef class EntryKernel(Kernel):
         if not self._take_apart(line, end) or not self._read_stamp() or not self._find_writer():
             return DECLINED
         text, n = self.scratch + WRITER, self.size
-        if n and memchr(text, 10, n) != NULL:
+        if self.controls and memchr(text, 10, n) != NULL:
             return DECLINED
-        if has_escapes(text, n):
+        if (self.controls or memchr(text, 35, n) != NULL) and has_escapes(text, n):  # a control character, or its number behind #
             n = drop_escapes(text, n, text)
         if n >= 3 and memcmp(text, b"\xef\xbb\xbf", 3) == 0:
             return DECLINED
@@ -147,7 +165,8 @@ cdef class EntryKernel(Kernel):
     cdef bint _take_apart(self, const char *p, const char *end) noexcept:
         """Find the fields of the object that the line is, and read its message; False if it is no such object."""
         cdef const char *key
-        cdef int32_t field
+        cdef int field
+        self.controls = False
         memset(self.values, 0, self.count * sizeof(Value))
         if p >= end or p[0] != 123:  # {
             return False
@@ -159,7 +178,7 @@ cdef class EntryKernel(Kernel):
             p = plain_run(key, end)
             if p >= end or p[0] != 34:
                 return False
-            field = self.fields.find(key, p - key)
+            field = self._find_field(key, p - key)
             p = _over_colon(p + 1, end)
             if p == NULL:
                 return False
@@ -181,24 +200,25 @@ cdef class EntryKernel(Kernel):
                 return False
             p = _over_blanks(p + 1, end)
 
+    cdef inline int _find_field(self, const char *key, Py_ssize_t size) noexcept:
+        cdef int i
+        if size < 64 and self.sizes >> size & 1:
+            for i in range(self.count):
+                if self.name_size[i] == size and memcmp(self.name[i], key, size) == 0:
+                    return i
+        return -1
+
     cdef const char *_read_message(self, const char *p, const char *end) noexcept:
         """Decode the message, text or an array of bytes, to its place in the scratch; behind it in the line, NULL if it is neither."""
-        cdef char *out = self.scratch + WRITER
-        cdef char *stop = out
-        cdef const char *q
+        cdef char *stop = self.scratch + WRITER
         if p < end and p[0] == 34:
-            q = _over_text(p + 1, end, NULL)
-            if q == NULL:
-                return NULL
-            stop = _decode(p + 1, q - 1, out)
-            if stop == NULL:
-                return NULL
-            p = q
+            p = _decode(p + 1, end, &stop, &self.controls)
         elif p < end and p[0] == 91:  # [
             p = _read_bytes(p + 1, end, &stop)
+            self.controls = True
         else:
             return NULL
-        self.size = stop - out
+        self.size = stop - self.scratch - WRITER
         return p
 
     cdef bint _read_stamp(self) noexcept:
@@ -238,8 +258,8 @@ cdef class EntryKernel(Kernel):
                 return False
             begin = stop + 2
             if value.escaped:
-                stop = _decode(value.text, value.text + value.size, begin)
-                if stop == NULL:
+                stop = begin
+                if _decode(value.text, value.text + value.size + 1, &stop, NULL) == NULL:
                     return False
             else:
                 memcpy(begin, value.text, value.size)
@@ -315,33 +335,46 @@ cdef int32_t _read_hex(const char *p) noexcept nogil:
     return value
 
 
-cdef char *_decode(const char *p, const char *end, char *out) noexcept nogil:
-    """Writes what a text means that `_over_text` has found to be one; behind what was written, NULL for half a surrogate pair."""
+cdef const char *_decode(const char *p, const char *end, char **out, bint *controls) noexcept nogil:
+    """Writes what the text means that begins here, and notes whether there are control characters in it; behind the quote that ends it.
+
+    NULL if it does not end, or is not as it should be, or holds half a surrogate pair.
+    """
     cdef const char *run
+    cdef char *stop = out[0]
     cdef int32_t code, low
     while True:
         run = plain_run(p, end)
-        memcpy(out, p, run - p)
-        out += run - p
+        memcpy(stop, p, run - p)
+        stop += run - p
         p = run
         if p >= end:
-            return out
-        if p[1] != 117:
-            out[0] = ESCAPED[<const char *>memchr(ESCAPES, p[1], 8) - ESCAPES]
-            out += 1
-            p += 2
-            continue
-        code = _read_hex(p + 2)
-        p += 6
-        if 0xD800 <= code < 0xE000:
-            if code >= 0xDC00 or end - p < 6 or p[0] != 92 or p[1] != 117:
-                return NULL
-            low = _read_hex(p + 2)
-            if not 0xDC00 <= low < 0xE000:
-                return NULL
-            code = 0x10000 + ((code - 0xD800) << 10) + low - 0xDC00
+            return NULL
+        if p[0] == 34:
+            out[0] = stop
+            return p + 1
+        if p[0] != 92 or end - p < 2:
+            return NULL
+        if p[1] == 117:  # u
+            code = _read_hex(p + 2) if end - p >= 6 else -1
             p += 6
-        out = _write_utf8(code, out)
+            if code < 0 or 0xDC00 <= code < 0xE000:
+                return NULL
+            if 0xD800 <= code < 0xDC00:
+                low = _read_hex(p + 2) if end - p >= 6 and p[0] == 92 and p[1] == 117 else -1
+                if not 0xDC00 <= low < 0xE000:
+                    return NULL
+                code = 0x10000 + ((code - 0xD800) << 10) + low - 0xDC00
+                p += 6
+        else:
+            run = <const char *>memchr(ESCAPES, p[1], 8)
+            if run == NULL:
+                return NULL
+            code = ESCAPED[run - ESCAPES]
+            p += 2
+        if code < 32 and controls != NULL:
+            controls[0] = True
+        stop = _write_utf8(code, stop)
 
 
 cdef inline char *_write_utf8(int32_t code, char *out) noexcept nogil:
