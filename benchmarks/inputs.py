@@ -67,6 +67,8 @@ def build(folder: Path, megabytes: float, name: str = "short-precise") -> Input:
 
 _IDS = re.compile(rb"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{8})[0-9a-f]{4}(?![0-9a-f])")
 _REALTIME = re.compile(rb'(?<="__REALTIME_TIMESTAMP":")\d{16}|(?<![^\n])\d{10}(?=\.\d{6} )')
+# A message with control characters, which the journal's json shows as an array of bytes. That is made last: ids are found in text.
+_CONTROLLED = re.compile(rb'(?<="MESSAGE":)"(?=[^"]{0,40}\\u001b)(?:[^"\\]|\\.)*"')
 # The ways in which the day is written, each with a control character (which no captured line holds) that stands for it meanwhile.
 _DAYS: tuple[tuple[re.Pattern[bytes], bytes, Callable[[date], str]], ...] = (
     (re.compile(rb"Sun(?= (?:Nov 22|2026-11-22))"), b"\x05", lambda day: calendar.day_abbr[day.weekday()]),
@@ -79,7 +81,7 @@ _DAYS: tuple[tuple[re.Pattern[bytes], bytes, Callable[[date], str]], ...] = (
 
 def _write_copies(text: bytes, target: Path, copies: int) -> None:
     """Each copy on its own day, the last four digits of each UUID its number. The file's time is its last line's: it tells the year."""
-    has_realtime = _REALTIME.search(text) is not None
+    has_realtime, has_controls = _REALTIME.search(text) is not None, _CONTROLLED.search(text) is not None
     text = _IDS.sub(b"\\1\x01", text)
     for pattern, mark, _ in _DAYS:
         text = pattern.sub(mark, text)
@@ -92,6 +94,8 @@ def _write_copies(text: bytes, target: Path, copies: int) -> None:
             if has_realtime:
                 later = {16: k * _DAY_US, 10: k * _DAY_US // 1_000_000}
                 copy = _REALTIME.sub(lambda m, later=later: b"%d" % (int(m[0]) + later[len(m[0])]), copy)
+            if has_controls:
+                copy = _CONTROLLED.sub(lambda m: b"[%s]" % b",".join(b"%d" % byte for byte in json.loads(m[0]).encode()), copy)
             out.write(copy)
     end = datetime(day.year, day.month, day.day, 14, tzinfo=UTC).timestamp()
     os.utime(target, (end, end))
@@ -148,11 +152,10 @@ def _write_json(lines: Iterable[str]) -> dict[str, list[bytes]]:
 
 
 def _write_coloured_json(lines: Iterable[str]) -> dict[str, list[bytes]]:
-    """As journalctl shows messages that hold control characters: as arrays of bytes."""
-    return {"journal.colour.json": [_pack(entry, list(_colour(entry["text"]).encode())) for entry in map(_take_apart, lines)]}
+    return {"journal.colour.json": [_pack(entry, _colour(entry["text"])) for entry in map(_take_apart, lines)]}
 
 
-def _pack(entry: dict[str, str], message: object) -> bytes:
+def _pack(entry: dict[str, str], message: str) -> bytes:
     """An entry with all fields that `journalctl -o json` shows of a service's standard output; the order of fields differs from
     service to service, as it does there."""
     at = _instant(entry)

@@ -12,44 +12,8 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 
 from ._scan cimport DECLINED, HEADLESS, TAKEN, Kernel, Table, drop_escapes, has_escapes
 
-cdef extern from *:
-    """
-    #include <string.h>
-    #include <stdint.h>
-    #ifdef __SSE2__
-    #include <emmintrin.h>
-    #endif
-    /* Up to the first quote, backslash or control character. */
-    static inline const char *plain_run(const char *p, const char *end) {
-    #ifdef __SSE2__
-        const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\\\'), last = _mm_set1_epi8(0x1f);
-        for (; end - p >= 16; p += 16) {
-            const __m128i w = _mm_loadu_si128((const __m128i *)p);
-            const __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(w, quote), _mm_cmpeq_epi8(w, slash));
-            const int found = _mm_movemask_epi8(_mm_or_si128(marks, _mm_cmpeq_epi8(_mm_min_epu8(w, last), w)));
-            if (found) return p + __builtin_ctz(found);
-        }
-    #else
-        const uint64_t ones = 0x0101010101010101ull, high = 0x8080808080808080ull;
-        for (; end - p >= 8; p += 8) {
-            uint64_t w, quote, slash;
-            memcpy(&w, p, 8);
-            quote = w ^ (ones * '"');
-            slash = w ^ (ones * '\\\\');
-            if ((((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w)) & high) break;
-        }
-    #endif
-        while (p < end && *p != '"' && *p != '\\\\' && (unsigned char)*p >= 0x20) p++;
-        return p;
-    }
-    static int is_ascii(const char *p, const char *end) {
-        uint64_t w, found = 0;
-        for (; end - p >= 8; p += 8) { memcpy(&w, p, 8); found |= w; }
-        for (; p < end; p++) found |= (uint64_t)(*p & 0x80);
-        return !(found & 0x8080808080808080ull);
-    }
-    """
-    const char *plain_run(const char *p, const char *end) nogil
+cdef extern from "_bytes.h":
+    const char *find_mark(const char *p, const char *end, char one, char other, unsigned char last) nogil
     bint is_ascii(const char *p, const char *end) nogil
 
 # What may stand behind a backslash, and what it means there.
@@ -175,7 +139,7 @@ cdef class EntryKernel(Kernel):
             if p >= end or p[0] != 34:
                 return False
             key = p + 1
-            p = plain_run(key, end)
+            p = _plain(key, end)
             if p >= end or p[0] != 34:
                 return False
             field = self._find_field(key, p - key)
@@ -278,6 +242,11 @@ cdef class EntryKernel(Kernel):
         return True
 
 
+cdef inline const char *_plain(const char *p, const char *end) noexcept nogil:
+    """Up to the first quote, backslash or control character."""
+    return find_mark(p, end, 34, 92, 31)
+
+
 cdef inline bint _is_around(char c) noexcept nogil:
     """What `unpack_json` takes off at both ends of a line."""
     return c == 32 or c == 9 or c == 13 or c == 0 or c == 0x1E
@@ -297,7 +266,7 @@ cdef inline const char *_over_colon(const char *p, const char *end) noexcept nog
 cdef const char *_over_text(const char *p, const char *end, bint *escaped) noexcept nogil:
     """Behind the quote that ends the text which begins here; NULL if it does not end, or is not as it should be."""
     while True:
-        p = plain_run(p, end)
+        p = _plain(p, end)
         if p >= end:
             return NULL
         if p[0] == 34:
@@ -344,7 +313,7 @@ cdef const char *_decode(const char *p, const char *end, char **out, bint *contr
     cdef char *stop = out[0]
     cdef int32_t code, low
     while True:
-        run = plain_run(p, end)
+        run = _plain(p, end)
         memcpy(stop, p, run - p)
         stop += run - p
         p = run

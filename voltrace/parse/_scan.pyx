@@ -13,34 +13,12 @@ from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from cpython cimport array
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcmp, memcpy, memset
+from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 
-cdef extern from *:
-    """
-    #include <string.h>
-    #include <stdint.h>
-    static const char *find_bytes(const char *text, size_t n, const char *what, size_t m) {
-        if (m == 0) return text;
-        while (n >= m) {
-            const char *at = (const char *)memchr(text, what[0], n - m + 1);
-            if (!at) return 0;
-            if (m == 1 || memcmp(at + 1, what + 1, m - 1) == 0) return at;
-            n -= (size_t)(at - text) + 1;
-            text = at + 1;
-        }
-        return 0;
-    }
-    static uint64_t hash_bytes(const char *key, size_t n, uint64_t seed) {
-        const uint64_t k = 0x9E3779B97F4A7C15ull;
-        uint64_t h = seed ^ (n * k), w;
-        while (n >= 8) { memcpy(&w, key, 8); h = (h ^ w) * k; h ^= h >> 29; key += 8; n -= 8; }
-        if (n) { w = 0; memcpy(&w, key, n); h = (h ^ w) * k; h ^= h >> 29; }
-        h *= k;
-        return h ^ (h >> 32);
-    }
-    """
+cdef extern from "_bytes.h":
     const char *find_bytes(const char *text, size_t n, const char *what, size_t m) nogil
     uint64_t hash_bytes(const char *key, size_t n, uint64_t seed) nogil
+    const char *find_mark(const char *p, const char *end, char one, char other, unsigned char last) nogil
 
 cdef enum:
     STAMPS = 256  # of which the instant is kept
@@ -1122,7 +1100,13 @@ cdef size_t drop_escapes(const char *text, size_t n, char *out) noexcept nogil:
     cdef const char *end = text + n
     cdef const char *q
     cdef char *begin = out
-    while p < end:
+    while True:
+        q = find_mark(p, end, 27, 35, 0)
+        memmove(out, p, q - p)
+        out += q - p
+        p = q
+        if p == end:
+            return out - begin
         if p[0] == 0:
             p += 1
             continue
@@ -1140,7 +1124,6 @@ cdef size_t drop_escapes(const char *text, size_t n, char *out) noexcept nogil:
         out[0] = p[0]
         out += 1
         p += 1
-    return out - begin
 
 
 def is_dirty(bytes data):
