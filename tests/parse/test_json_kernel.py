@@ -180,7 +180,7 @@ def written(draw):
     ascii_only = draw(st.booleans())
     pairs = []
     for name, value in fields:
-        text = json.dumps(value, ensure_ascii=ascii_only, separators=(draw(BLANKS) + ",", ":" + draw(BLANKS)))
+        text = json.dumps(value, ensure_ascii=ascii_only, separators=(draw(BLANKS) + "," + draw(BLANKS), ":" + draw(BLANKS)))
         if isinstance(value, str) and draw(st.integers(0, 4)) == 0:
             text = text.replace("e", draw(st.sampled_from(["\\u0065", "\\u0065", "\\U0065"]))).replace("/", "\\/")
         pairs.append(f'{draw(BLANKS)}"{name}"{draw(BLANKS)}:{draw(BLANKS)}{text}{draw(BLANKS)}')

@@ -44,6 +44,22 @@ static inline const char *find_mark(const char *p, const char *end, char one, ch
     return p;
 }
 
+/* Numbers of two or three digits below 128, each with a comma behind it, written as bytes: behind those at which the text begins. No branch depends on their
+   digits, for nobody could foretell them. */
+static inline const char *read_numbers(const char *p, const char *end, char **out) {
+    char *to = *out;
+    while (end - p >= 4) {
+        const unsigned a = (unsigned)(p[0] - '0'), b = (unsigned)(p[1] - '0'), c = (unsigned)(p[2] - '0');
+        const unsigned two = p[2] == ',';
+        const unsigned value = two ? a * 10 + b : a * 100 + b * 10 + c;
+        if (!((a - 1 < 9) & (b < 10) & (two | ((c < 10) & (p[3] == ','))) & (value < 128))) break;
+        *to++ = (char)value;
+        p += 4 - two;
+    }
+    *out = to;
+    return p;
+}
+
 static inline int is_ascii(const char *p, const char *end) {
     uint64_t w, found = 0;
     for (; end - p >= 8; p += 8) { memcpy(&w, p, 8); found |= w; }

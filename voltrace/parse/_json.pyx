@@ -14,6 +14,7 @@ from ._scan cimport DECLINED, HEADLESS, TAKEN, Kernel, Table, drop_escapes, has_
 
 cdef extern from "_bytes.h":
     const char *find_mark(const char *p, const char *end, char one, char other, unsigned char last) nogil
+    const char *read_numbers(const char *p, const char *end, char **out) nogil
     bint is_ascii(const char *p, const char *end) nogil
 
 # What may stand behind a backslash, and what it means there.
@@ -363,9 +364,8 @@ cdef inline char *_write_utf8(int32_t code, char *out) noexcept nogil:
 cdef const char *_read_bytes(const char *p, const char *end, char **out) noexcept nogil:
     """Writes the bytes of an array that begins here, all of them ASCII; behind it, NULL if it is no such array."""
     cdef int value
-    cdef char *stop = out[0]
     while True:
-        p = _over_blanks(p, end)
+        p = _over_blanks(read_numbers(p, end, out), end)
         if p >= end or not 48 <= p[0] <= 57:
             return NULL
         value = p[0] - 48
@@ -375,13 +375,12 @@ cdef const char *_read_bytes(const char *p, const char *end, char **out) noexcep
             p += 1
         if value >= 128:
             return NULL
-        stop[0] = <char>value
-        stop += 1
+        out[0][0] = <char>value
+        out[0] += 1
         p = _over_blanks(p, end)
         if p >= end:
             return NULL
         if p[0] == 93:  # ]
-            out[0] = stop
             return p + 1
         if p[0] != 44:
             return NULL
