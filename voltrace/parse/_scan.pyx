@@ -13,38 +13,16 @@ from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from cpython cimport array
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcmp, memcpy, memset
+from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 
-cdef extern from *:
-    """
-    #include <string.h>
-    #include <stdint.h>
-    static const char *find_bytes(const char *text, size_t n, const char *what, size_t m) {
-        if (m == 0) return text;
-        while (n >= m) {
-            const char *at = (const char *)memchr(text, what[0], n - m + 1);
-            if (!at) return 0;
-            if (m == 1 || memcmp(at + 1, what + 1, m - 1) == 0) return at;
-            n -= (size_t)(at - text) + 1;
-            text = at + 1;
-        }
-        return 0;
-    }
-    static uint64_t hash_bytes(const char *key, size_t n, uint64_t seed) {
-        const uint64_t k = 0x9E3779B97F4A7C15ull;
-        uint64_t h = seed ^ (n * k), w;
-        while (n >= 8) { memcpy(&w, key, 8); h = (h ^ w) * k; h ^= h >> 29; key += 8; n -= 8; }
-        if (n) { w = 0; memcpy(&w, key, n); h = (h ^ w) * k; h ^= h >> 29; }
-        h *= k;
-        return h ^ (h >> 32);
-    }
-    """
+cdef extern from "_bytes.h":
     const char *find_bytes(const char *text, size_t n, const char *what, size_t m) nogil
     uint64_t hash_bytes(const char *key, size_t n, uint64_t seed) nogil
+    const char *find_mark(const char *p, const char *end, char one, char other, unsigned char last) nogil
 
 cdef enum:
-    SECONDS = 256  # whole seconds of which the instant is kept
-    BATCH = 2048  # events that wait to be added to the columns
+    STAMPS = 256  # of which the instant is kept
+    STAMP_WIDTH = 40
     MOST_CONTEXTS = 100_000
     MOST_SLOTS = 200_000
     MOST_PENDING = 16
@@ -60,21 +38,8 @@ cdef enum:
     RESULT_LEN = 14
 
 
-cdef struct Entry:
-    uint64_t hash
-    uint64_t offset
-    uint32_t length
-    int32_t value  # -1: free
-
-
 cdef class Table:
     """Pieces of bytes, each with a number: open addressing, the pieces in one arena."""
-
-    cdef Entry *entries
-    cdef size_t size, used
-    cdef char *arena
-    cdef size_t filled, room
-    cdef uint64_t seed
 
     def __cinit__(self, uint64_t seed=0):
         self.seed = seed
@@ -152,13 +117,6 @@ cdef class Table:
 cdef class RowMatcher:
     """A row of the catalogue: its literals in C, and which of its fields are facts. Matches what `Row.match` matches below WARNING."""
 
-    cdef tuple literals
-    cdef int count
-    cdef const char **texts
-    cdef size_t *sizes
-    cdef tuple kept  # of each field: whether it is a fact
-    cdef bint says, declines
-
     def __cinit__(self, row):
         cdef int i
         self.literals = tuple(row.literals)
@@ -213,18 +171,6 @@ cdef class RowMatcher:
 cdef class Left:
     """What stands between the stamp and the bracket: who writes, at which level, by which logger."""
 
-    cdef object header
-    cdef int32_t process, origin
-    cdef bint debug, from_api, is_api, quick
-    cdef int64_t pid
-    cdef list matchers
-    cdef int32_t *kinds  # of each row, -1 where its lines say nothing
-    cdef uint8_t *keeps  # whether its facts are wanted
-    cdef int64_t first, last
-    cdef bint used
-    cdef int32_t last_request
-    cdef int64_t last_slot
-
     def __dealloc__(self):
         PyMem_Free(self.kinds)
         PyMem_Free(self.keeps)
@@ -232,11 +178,6 @@ cdef class Left:
 
 cdef class Workers:
     """Which requests each worker of the API was last at work on, the latest last: `Pending` in C."""
-
-    cdef Table table
-    cdef int32_t *requests  # MOST_PENDING of each
-    cdef int32_t *counts
-    cdef int32_t size, room
 
     def __cinit__(self):
         self.table = Table()
@@ -304,48 +245,12 @@ cdef class Workers:
         return found
 
 
-cdef struct Slot:
-    int32_t request, origin
-    int64_t first, last, begun_line, begun_at, ended_line, ended_at
-
-
 cdef class Kernel:
-    """Reads the lines of one source for its `SourceScanner`."""
+    """Reads records of one source from their headers on. What a line is before that, a child class knows.
 
-    cdef object scanner, scan, read_stamp, slow, clock
-    cdef object events, kept
-    cdef array.array latest
-    cdef object busy
-    cdef int source
-    cdef bint oslo, fraction
-    cdef int width, whole, digits, scale
-    cdef Table lefts, contexts, kinds, slots, senders, requests, said
-    cdef bint names  # whether all facts are wanted, and names of projects and users
-    cdef list left_list, kind_list, sender_list
-    cdef int32_t *context_request
-    cdef uint8_t *context_flags
-    cdef int32_t context_count, context_room
-    cdef Slot *slot
-    cdef int32_t slot_count, slot_room
-    cdef Workers workers
-    cdef Left last_left
-    cdef int32_t pended_request, pended_process  # whom `_pend` was last told of; -1: nobody
-    cdef bint pended_debug
-    # instants of whole seconds
-    cdef char second_text[SECONDS][24]
-    cdef int64_t second_at[SECONDS]
-    cdef char month[3]
-    # events that wait
-    cdef int32_t w_request[BATCH]
-    cdef int32_t w_kind[BATCH]
-    cdef int32_t w_origin[BATCH]
-    cdef int32_t w_fact[BATCH]
-    cdef int64_t w_line[BATCH]
-    cdef int64_t w_at[BATCH]
-    cdef char w_uuid[BATCH][36]
-    cdef int waiting
-    cdef char *scratch
-    cdef size_t scratch_room
+    ``key`` is what a record's sender is known by, up to ``text``, in one piece with it.
+    """
+
 
     def __cinit__(self, scanner, workers):
         from .clock import GAP_US, STEP_US
@@ -353,7 +258,7 @@ cdef class Kernel:
         global STEP, GAP
         STEP, GAP = STEP_US, GAP_US
         self.scanner, self.scan = scanner, scanner.scan
-        self.slow, self.read_stamp = scanner._line, scanner._read_stamp
+        self.slow = scanner._line
         self.events, self.kept = scanner.scan.events, scanner.scan.kept
         self.source = scanner._source
         self.oslo = scanner._layout == "oslo"
@@ -371,11 +276,7 @@ cdef class Kernel:
         self.scratch = <char *>PyMem_Malloc(self.scratch_room)
         if self.context_request == NULL or self.context_flags == NULL or self.slot == NULL or self.scratch == NULL:
             raise MemoryError()
-        # How a stamp is made of a text for the whole second and digits of its fraction, if it is.
-        self.whole, self.digits, self.scale = {"short-precise": (15, 6, 1), "oslo": (19, 3, 1000), "short": (15, 0, 1)}.get(scanner._format.name, (0, 0, 0))
-        self.width = 0
         self.pended_request = -1
-        self._forget_seconds()
 
     def __dealloc__(self):
         PyMem_Free(self.context_request)
@@ -504,18 +405,20 @@ cdef class Kernel:
         cdef const char *stop
         cdef const char *text
         cdef size_t n
-        cdef bint dirty = is_dirty(data)
-        self._check_clock()
+        self.taken = 0
         self.latest, self.busy = self.scanner._latest, self.scanner._busy
+        self._open_block(data)
         while True:
             stop = <const char *>memchr(line, 10, end - line)
             if stop == NULL:
                 stop = end
             text, n = line, stop - line
-            if dirty:
-                text, n = self._clean(line, n)
-            if n and not self._take(text, n, number, offset + (line - start), stop - line):
-                self._decline(text, n, number, offset + (line - start), stop - line)
+            self._bare(&text, &n)
+            if n:
+                if self._take(text, n, number, offset + (line - start), stop - line) == TAKEN:
+                    self.taken += 1
+                else:
+                    self._decline(text, n, number, offset + (line - start), stop - line)
             number += 1
             if stop == end:
                 break
@@ -526,49 +429,35 @@ cdef class Kernel:
             self.settle()
         return number
 
-    cdef (const char *, size_t) _clean(self, const char *line, size_t n):
-        """The line without colour escapes, NULs, a byte-order mark at its beginning and a carriage return, as `clean` gives it."""
-        cdef const char *end = line + n
-        cdef const char *p
-        cdef const char *q
-        cdef char *out
-        if memchr(line, 27, n) == NULL and memchr(line, 0, n) == NULL and find_bytes(line, n, b"#033[", 5) == NULL:
-            out = <char *>line
-        else:
-            if n > self.scratch_room:
-                self.scratch_room = n * 2
-                PyMem_Free(self.scratch)
-                self.scratch = <char *>PyMem_Malloc(self.scratch_room)
-                if self.scratch == NULL:
-                    raise MemoryError()
-            out = self.scratch
-            p = line
-            while p < end:
-                if p[0] == 0:
-                    p += 1
-                    continue
-                q = NULL
-                if p[0] == 27 and p + 1 < end and p[1] == 91:  # ESC [
-                    q = p + 2
-                elif p[0] == 35 and end - p >= 5 and memcmp(p, b"#033[", 5) == 0:
-                    q = p + 5
-                if q != NULL:
-                    while q < end and (48 <= q[0] <= 57 or q[0] == 59):
-                        q += 1
-                    if q < end and q[0] == 109:  # m
-                        p = q + 1
-                        continue
-                out[0] = p[0]
-                out += 1
-                p += 1
-            n = out - self.scratch
-            out = self.scratch
-        if n >= 3 and memcmp(out, b"\xef\xbb\xbf", 3) == 0:
-            out += 3
-            n -= 3
-        if n and out[n - 1] == 13:
-            n -= 1
-        return out, n
+    cdef int _open_block(self, bytes data) except -1:
+        """A block begins."""
+        return 0
+
+    cdef int _bare(self, const char **line, size_t *n) except -1:
+        """Let the line be what the careful way is to get of it."""
+        return 0
+
+    cdef int _take(self, const char *line, size_t n, int64_t number, int64_t offset, int64_t length) except -1:
+        """Read a line that looks as it should: `TAKEN`, or `DECLINED` if it is for the careful way."""
+        return DECLINED
+
+    cdef int64_t _instant(self, const char *key) except? -1:
+        """The instant of the record, NO_TIME if its stamp is none."""
+        return NO_TIME
+
+    cdef int _resume(self) except -1:
+        """The careful way has read a line."""
+        return 0
+
+    cdef int _make_room(self, size_t n) except -1:
+        """Let so many bytes fit into the scratch."""
+        if n > self.scratch_room:
+            self.scratch_room = n * 2
+            PyMem_Free(self.scratch)
+            self.scratch = <char *>PyMem_Malloc(self.scratch_room)
+            if self.scratch == NULL:
+                raise MemoryError()
+        return 0
 
     cdef int _sync(self) except -1:
         """Tell the careful way which record was the last one, and that it was whole."""
@@ -588,111 +477,67 @@ cdef class Kernel:
             self.pended_request = -1
         else:
             self.pended_process, self.pended_debug, self.pended_request = pended
-        self.width = self.scanner._width
         self.latest, self.busy = self.scanner._latest, self.scanner._busy
-        self._check_clock()
+        self._resume()
         return 0
 
-    # -- stamps --------------------------------------------------------------------------------------------------------
+    # -- a record ------------------------------------------------------------------------------------------------------
 
-    cdef int _check_clock(self) except -1:
-        """What was kept of instants holds for where the clock stood."""
-        clock = self.scanner.stamps.state
-        if clock != self.clock:
-            self.clock = clock
-            self._forget_seconds()
-        return 0
-
-    cdef void _forget_seconds(self) noexcept:
-        memset(self.second_text, 0, sizeof(self.second_text))
-        memset(self.month, 0, 3)
-
-    cdef int64_t _instant(self, const char *line) except? -1:
-        """The instant of the stamp, NO_TIME if it is none."""
-        cdef uint32_t i
-        cdef int k
-        cdef int64_t fraction = 0
-        if not self.whole:
-            at = self.read_stamp(PyBytes_FromStringAndSize(line, self.width))
-            return NO_TIME if at is None else at
-        for k in range(self.digits):
-            if not 48 <= line[self.whole + 1 + k] <= 57:
-                return NO_TIME
-            fraction = fraction * 10 + line[self.whole + 1 + k] - 48
-        if not self.oslo and memcmp(line, self.month, 3) != 0:  # the year may turn
-            self._forget_seconds()
-            memcpy(self.month, line, 3)
-        i = <uint32_t>(hash_bytes(line, self.whole, 0) & (SECONDS - 1))
-        if memcmp(self.second_text[i], line, self.whole) != 0:
-            at = self.read_stamp(PyBytes_FromStringAndSize(line, self.whole))
-            if at is None:
-                return NO_TIME
-            memcpy(self.second_text[i], line, self.whole)
-            self.second_at[i] = at
-        return self.second_at[i] + fraction * self.scale
-
-    # -- a line --------------------------------------------------------------------------------------------------------
-
-    cdef bint _take(self, const char *line, size_t n, int64_t number, int64_t offset, int64_t length) except -1:
-        """Read a line that looks as it should; False if it is for the careful way."""
-        cdef size_t width = self.width
-        cdef const char *end = line + n
-        cdef const char *p
+    cdef int _record(self, const char *key, const char *text, const char *end, int64_t number, int64_t offset, int64_t length) except -1:
+        """Read a record; `HEADLESS` if it has no level, logger and bracket that are known."""
+        cdef const char *p = text
         cdef const char *bracket
         cdef const char *close
         cdef int32_t at_left, context, request
         cdef Left left
         cdef int64_t at, latest
-        if not width or n < width + 4:
-            return False
-        p = line + width
         while True:
             p = <const char *>memchr(p, 91, end - p)  # [
             if p == NULL:
-                return self._take_headless(line, end, number)
-            if p[-1] == 32:
+                return HEADLESS
+            if p > key and p[-1] == 32:
                 break
             p += 1
         bracket = p + 1
-        at_left = self.lefts.find(line + width, bracket - (line + width))
+        at_left = self.lefts.find(key, bracket - key)
         if at_left < 0:
-            return self._take_headless(line, end, number)
+            return HEADLESS
         left = <Left>self.left_list[at_left]
         if not left.quick or PyByteArray_AS_STRING(self.busy)[left.process]:
-            return False
+            return DECLINED
         close = bracket
         while True:
             close = <const char *>memchr(close, 93, end - close)  # ]
             if close == NULL or close + 1 >= end:
-                return False
+                return DECLINED
             if close[1] == 32:
                 break
             close += 1
         context = self.contexts.find(bracket, close - bracket)
         if context < 0 or not self.context_flags[context] & (1 if left.from_api else 2):
             if close - bracket > 400 or memchr(bracket, 93, close - bracket) != NULL:
-                return False
+                return DECLINED
             context = self._add_context(left, bracket, close - bracket, self._read_context(left, bracket, close))
-        at = self._instant(line)
+        at = self._instant(key)
         if at == NO_TIME:
-            return False
+            return DECLINED
         latest = self.latest.data.as_longlongs[left.process]
         if latest == NO_TIME or at < latest - STEP or at > latest + GAP:
-            return False
+            return DECLINED
         request = self.context_request[context]
         if request < 0 and left.debug:
             self._count(left, request, at, number, latest)
-            return True
+            return TAKEN
         if not self._message(left, request, close + 2, end, at, number):
-            return False
+            return DECLINED
         self._count(left, request, at, number, latest)
         if request >= 0:
             if left.is_api and (request != self.pended_request or left.process != self.pended_process or left.debug != self.pended_debug):
-                self._pend(left, request, line, end)
+                self._pend(left, request, key, end)
                 self.pended_request, self.pended_process, self.pended_debug = request, left.process, left.debug
             if self.kept is not None:
                 self.kept.append(request, self.source, number, offset, length)
-        return True
+        return TAKEN
 
     cdef int32_t _read_context(self, Left left, const char *text, const char *end) except? -2:
         """The request that a bracket names: what most of them look like (`formats.read_context`) is read here, the others by the careful way."""
@@ -718,24 +563,22 @@ cdef class Kernel:
             self.scan.learn_context(request, None, _name(project, user - project), _name(user + 1, end - user - 1), left.from_api)
         return request
 
-    cdef bint _take_headless(self, const char *line, const char *end, int64_t number) except -1:
+    cdef int _headless(self, const char *key, const char *body, const char *end, int64_t number) except -1:
         """A line of a known process without level, logger and bracket, while no record of it is open: an access line, or one that says nothing."""
-        cdef const char *body = find_bytes(line + self.width, end - line - self.width, b": ", 2)
         cdef int32_t i
         cdef int64_t at
         cdef Left left
-        if body == NULL or body + 2 >= end:
-            return False
-        body += 2
-        i = self.senders.find(line + self.width, body - line - self.width)
-        if i < 0 or memchr(b"DIWECTA", body[0], 7) != NULL:
-            return False
+        if body >= end or memchr(b"DIWECTA", body[0], 7) != NULL:
+            return DECLINED
+        i = self.senders.find(key, body - key)
+        if i < 0:
+            return DECLINED
         left = <Left>self.sender_list[i]
         if not left.quick or PyByteArray_AS_STRING(self.busy)[left.process]:
-            return False
-        at = self._instant(line)
+            return DECLINED
+        at = self._instant(key)
         if at == NO_TIME:
-            return False
+            return DECLINED
         if end - body > 6 and memcmp(body, b"[pid: ", 6) == 0 and self._take_access(left, body, end, at, number):
             self.pended_request = -1
         if not left.used:
@@ -744,7 +587,7 @@ cdef class Kernel:
             left.last = at
         elif at < left.first:
             left.first = at
-        return True
+        return TAKEN
 
     cdef bint _take_access(self, Left left, const char *text, const char *end, int64_t at, int64_t number) except -1:
         """The web server's line, as `framing.ACCESS` has it; False if this is none."""
@@ -1015,6 +858,109 @@ cdef class Kernel:
         return 0
 
 
+cdef class LineKernel(Kernel):
+    """Reads the lines of one source for its `SourceScanner`."""
+
+    cdef object read_stamp, clock
+    cdef bint dirty, has_year
+    cdef int width, fraction, digits, scale
+    # Instants of stamps as they are without the digits of their fractions.
+    cdef char stamp_text[STAMPS][STAMP_WIDTH]
+    cdef int64_t stamp_at[STAMPS]
+    cdef char month[3]
+
+    def __cinit__(self, scanner, workers):
+        self.read_stamp = scanner._read_stamp
+        fmt = scanner._format
+        self.has_year = fmt.has_year
+        self.digits, self.scale = {1: (6, 1), 1000: (3, 1000)}.get(fmt.resolution_us, (0, 0))
+        self._forget_stamps()
+
+    cdef int _open_block(self, bytes data) except -1:
+        self.dirty = is_dirty(data)
+        return self._check_clock()
+
+    cdef int _bare(self, const char **line, size_t *n) except -1:
+        """Without colour escapes, NULs, a byte-order mark at its beginning and a carriage return, as `clean` gives it."""
+        if not self.dirty:
+            return 0
+        if has_escapes(line[0], n[0]):
+            self._make_room(n[0])
+            n[0] = drop_escapes(line[0], n[0], self.scratch)
+            line[0] = self.scratch
+        if n[0] >= 3 and memcmp(line[0], b"\xef\xbb\xbf", 3) == 0:
+            line[0] += 3
+            n[0] -= 3
+        if n[0] and line[0][n[0] - 1] == 13:
+            n[0] -= 1
+        return 0
+
+    cdef int _take(self, const char *line, size_t n, int64_t number, int64_t offset, int64_t length) except -1:
+        cdef const char *key = line + self.width
+        cdef const char *body
+        cdef int found
+        if not self.width or n < <size_t>self.width + 4:
+            return DECLINED
+        found = self._record(key, key, line + n, number, offset, length)
+        if found != HEADLESS:
+            return found
+        body = find_bytes(key, line + n - key, b": ", 2)
+        return DECLINED if body == NULL else self._headless(key, body + 2, line + n, number)
+
+    cdef int _resume(self) except -1:
+        if self.width != self.scanner._width:
+            self._set_width(self.scanner._width)
+        return self._check_clock()
+
+    cdef int _check_clock(self) except -1:
+        """What was kept of instants holds for where the clock stood."""
+        clock = self.scanner.stamps.state
+        if clock != self.clock:
+            self.clock = clock
+            self._forget_stamps()
+        return 0
+
+    cdef int _set_width(self, int width) except -1:
+        """So wide is the stamp; its fraction stands behind the seconds of a date, or at the end of seconds since 1970."""
+        self.width = width
+        self.fraction = width
+        if self.digits:
+            self.fraction = {"short-precise": 16, "oslo": 20, "short-iso-precise": 20}.get(self.scanner._format.name, width - self.digits)
+        if width > STAMP_WIDTH or self.fraction + self.digits > width:
+            raise ValueError(f"a stamp of {width} bytes")
+        return 0
+
+    # -- stamps --------------------------------------------------------------------------------------------------------
+
+    cdef void _forget_stamps(self) noexcept:
+        memset(self.stamp_text, 0, sizeof(self.stamp_text))
+        memset(self.month, 0, 3)
+
+    cdef int64_t _instant(self, const char *key) except? -1:
+        cdef const char *line = key - self.width
+        cdef char stamp[STAMP_WIDTH]
+        cdef uint32_t i
+        cdef int k
+        cdef int64_t fraction = 0
+        if not self.has_year and memcmp(line, self.month, 3) != 0:  # the year may turn
+            self._forget_stamps()
+            memcpy(self.month, line, 3)
+        memcpy(stamp, line, self.width)
+        for k in range(self.fraction, self.fraction + self.digits):
+            if not 48 <= line[k] <= 57:
+                return NO_TIME
+            fraction = fraction * 10 + line[k] - 48
+            stamp[k] = 48
+        i = <uint32_t>(hash_bytes(stamp, self.width, 0) & (STAMPS - 1))
+        if memcmp(self.stamp_text[i], stamp, self.width) != 0:
+            at = self.read_stamp(PyBytes_FromStringAndSize(stamp, self.width))
+            if at is None:
+                return NO_TIME
+            memcpy(self.stamp_text[i], stamp, self.width)
+            self.stamp_at[i] = at
+        return self.stamp_at[i] + fraction * self.scale
+
+
 cdef int64_t STEP = 0
 cdef int64_t GAP = 0
 cdef dict _matchers = {}
@@ -1158,6 +1104,43 @@ def number_uuids(const uint8_t[:] uuids, const int64_t[:] rows, const int64_t[:]
                     break
             else:
                 numbers[i, column] = <int32_t>(i - starts[n])
+
+
+cdef bint has_escapes(const char *text, size_t n) noexcept nogil:
+    """Whether there is anything for `drop_escapes`."""
+    return memchr(text, 27, n) != NULL or memchr(text, 0, n) != NULL or find_bytes(text, n, b"#033[", 5) != NULL
+
+
+cdef size_t drop_escapes(const char *text, size_t n, char *out) noexcept nogil:
+    """Writes the text without colour escapes and NULs, which may be done in place; returns its length."""
+    cdef const char *p = text
+    cdef const char *end = text + n
+    cdef const char *q
+    cdef char *begin = out
+    while True:
+        q = find_mark(p, end, 27, 35, 0)
+        memmove(out, p, q - p)
+        out += q - p
+        p = q
+        if p == end:
+            return out - begin
+        if p[0] == 0:
+            p += 1
+            continue
+        q = NULL
+        if p[0] == 27 and p + 1 < end and p[1] == 91:  # ESC [
+            q = p + 2
+        elif p[0] == 35 and end - p >= 5 and memcmp(p, b"#033[", 5) == 0:
+            q = p + 5
+        if q != NULL:
+            while q < end and (48 <= q[0] <= 57 or q[0] == 59):
+                q += 1
+            if q < end and q[0] == 109:  # m
+                p = q + 1
+                continue
+        out[0] = p[0]
+        out += 1
+        p += 1
 
 
 def is_dirty(bytes data):

@@ -10,11 +10,10 @@ from ..formats import FORMATS, service_of
 from .tables import Sender
 
 STAMPS = ("_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP")
-_PIDS = ("_PID", "SYSLOG_PID")
-_NAMES = ("SYSLOG_IDENTIFIER", "_SYSTEMD_UNIT", "_COMM")
+WHO = ("_HOSTNAME", "_PID", "SYSLOG_PID", "SYSLOG_IDENTIFIER", "_SYSTEMD_UNIT", "_COMM")  # by which the sender is told
 # The fields that are read; the others are passed over.
-FIELDS = frozenset({"MESSAGE", "_HOSTNAME", *STAMPS, *_PIDS, *_NAMES})
-_YEAR_9999 = 253_402_300_800_000_000
+FIELDS = frozenset({"MESSAGE", *STAMPS, *WHO})
+YEAR_9999 = 253_402_300_800_000_000
 
 
 class Entry(NamedTuple):
@@ -42,8 +41,8 @@ class Fault(NamedTuple):
 
 def make_entry(fields: Mapping[str, bytes], line: int, offset: int, length: int) -> Entry:
     """The entry with these fields. Whatever is missing or is no number is None."""
-    at = next((n for n in map(_number, map(fields.get, STAMPS)) if n is not None and 0 < n < _YEAR_9999), None)
-    sender = _sender(*map(fields.get, ("_HOSTNAME", *_PIDS, *_NAMES)))
+    at = next((n for n in map(_number, map(fields.get, STAMPS)) if n is not None and 0 < n < YEAR_9999), None)
+    sender = _sender(*map(fields.get, WHO))
     return Entry(at, sender, fields.get("MESSAGE", b""), line, offset, length)
 
 

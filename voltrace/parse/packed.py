@@ -7,14 +7,14 @@ from typing import Protocol
 
 from ..formats import HEAD, PACKINGS
 from ..trace import Location
+from .compiled import ENTRIES, Compiled
 from .entries import Entry, Fault, show
 from .headers import MANY_HEADERS, NO_TIME
-from .records import Records
 from .scan import clean
 from .sources import Block
 from .tables import Header, Scan
 from .unpack_export import ExportUnpacker
-from .unpack_json import JsonUnpacker
+from .unpack_json import JsonUnpacker, read_line
 
 
 class Unpacker(Protocol):
@@ -41,17 +41,24 @@ def read_entry(data: bytes) -> str | None:
     return show(entries[0]) if entries else None
 
 
-class EntryScanner(Records):
+class EntryScanner(Compiled):
     """Reads the entries of one source into a `Scan`. A message with several lines is one record, and nothing inside it is another."""
 
     def __init__(self, scan: Scan, name: str, layout: str, resolution_us: int, unpacker: Unpacker) -> None:
         super().__init__(scan, name, layout, resolution_us)
         self._unpacker = unpacker
         self._invalid = False
+        self._json = unpacker if isinstance(unpacker, JsonUnpacker) else None
+        if self._json is not None:
+            self._kernel = self._make_kernel(ENTRIES)
 
     def feed(self, block: Block) -> None:
         """Read a block of whole lines."""
-        self._read(self._unpacker.feed(block))
+        if self._json is not None and self._kernel is not None and block.ended and not block.overlong:
+            self._json.number = self._kernel.feed(block.data, self._json.number, block.offset)
+            self.scan.lines += self._kernel.taken
+        else:
+            self._read(self._unpacker.feed(block))
         if len(self._headers) > MANY_HEADERS:
             self._settle_headers()
 
@@ -67,6 +74,10 @@ class EntryScanner(Records):
             else:
                 self._fault(item)
 
+    def _line(self, line: bytes, number: int, offset: int, length: int) -> None:
+        """A line of json that the kernel declined."""
+        self._read(read_line(line, number, offset))
+
     def _entry(self, entry: Entry) -> None:
         lines = [clean(line) for line in entry.message.split(b"\n", _MOST_LINES)]
         while len(lines) > 1 and not lines[-1]:
@@ -81,8 +92,9 @@ class EntryScanner(Records):
         if header is None:
             head = HEAD.match(first)
             if head is None:
-                self._headless(entry.sender, first, at, entry.line)
                 process = self._process(entry.sender, None)
+                self._teach_sender(b"", process, entry.sender.unit)
+                self._headless(entry.sender, first, at, entry.line)
             else:
                 cut = head.end() - 2
                 key = (entry.sender, entry.at is None, first[: head.end(3)])
@@ -91,6 +103,7 @@ class EntryScanner(Records):
                     header = self._headers[key] = self._new_header(entry.sender, head)
         if header is not None:
             process = header.process
+            self._teach_header(key[2], key[2].find(b" [") + 2, header)
             if header.debug:  # its end is the suffix, which stands in its last line
                 first, lines = b" ".join(lines), lines[:1]
             self._stamped_record(header, first, cut + 2, at, entry)

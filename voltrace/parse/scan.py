@@ -8,42 +8,31 @@ context) is looked up whole in a table, so that it is taken apart once, not once
 from __future__ import annotations
 
 import re
-from array import array
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-from .. import kernel
 from ..formats import ESCAPE, HEAD
-from ..messages import Row
-from ..trace import Kind, Location
+from ..trace import Location
 from .clock import StampReader
-from .finders import compile_finder
+from .compiled import LINES
 from .framing import JOURNAL_NOTE, Framing, cut_bars
-from .headers import MANY_HEADERS, NO_TIME, widen
-from .records import Records
+from .headers import MANY_HEADERS
+from .joinable import Joinable
 from .sources import Block
-from .tables import Header, Interrupted, Open, Scan, Sender
-
-if TYPE_CHECKING:
-    from .pieces import Piece
+from .tables import Header, Scan, Sender
 
 _BOM = b"\xef\xbb\xbf"
 
 
-class SourceScanner(Records):
+class SourceScanner(Joinable):
     """Reads the blocks of one source into a `Scan`. Carries over what a block leaves open."""
 
     def __init__(self, scan: Scan, name: str, framing: Framing, stamps: StampReader) -> None:
-        super().__init__(scan, name, framing.format.layout, framing.format.resolution_us)
+        super().__init__(scan, name, framing.format.layout, framing.format.resolution_us, stamps)
         self.framing = framing
         self._format = framing.format
-        self.stamps = stamps
         self._read_stamp = stamps.read
-        self._width = 0
-        self._number = 1  # of the next line
-        self._kernel = self._make_kernel()
+        if not framing.page and framing.packing is None:
+            self._kernel = self._make_kernel(LINES)
         self._page_open = False
-        self._invalid = False
         self._cut = False
 
     def feed(self, block: Block) -> None:
@@ -84,101 +73,6 @@ class SourceScanner(Records):
         if len(self._headers) > MANY_HEADERS:
             self._settle_headers()
 
-    def settle(self) -> None:
-        """Add what was counted of records to the scan."""
-        super().settle()
-        if self._kernel is not None:
-            self._kernel.settle()
-
-    def begin_at(self, width: int) -> None:
-        """Begin with the width of its stamps."""
-        self._width = width
-
-    def begin_inside(self, width: int, state: tuple[int, int, bool]) -> None:
-        """Begin in the middle of the source: with the width of its stamps, and where its clock stands."""
-        self._width, self._begun_busy = width, True
-        self._busy = bytearray(b"\1" * len(self._busy))
-        self.stamps.resume(state)
-
-    # -- pieces --------------------------------------------------------------------------------------------------------
-
-    def report(self, piece: Piece) -> None:
-        """What `joining` must know about the ends of the piece that was read here."""
-        piece.lines, piece.joins, piece.orphans, piece.firsts = self._number - 1, self.joins, self.orphans, self._firsts
-        piece.latest = {process: at for process, at in enumerate(self._latest) if at != NO_TIME}
-        piece.open, piece.interrupted = self._open, self._interrupted
-        piece.last, piece.unfinished, piece.pending = self._last, self._unfinished, self._pending.all()
-        piece.clock, piece.invalid = self.stamps.state, self._invalid
-
-    @property
-    def source(self) -> int:
-        return self._source
-
-    @property
-    def invalid(self) -> bool:
-        """Whether bytes that are no text were met."""
-        return self._invalid
-
-    def lines_before(self) -> int:
-        """How many lines were read so far."""
-        return self._number - 1
-
-    def can_be_joined(self) -> bool:
-        """Whether what comes next can be read without what is open here: if that is a DEBUG record, other records may turn out to be its text."""
-        return not self._interrupted and all(not r.header.debug or self._is_whole(r.text[-1]) for r in self._open.values())
-
-    def take_orphan(self, process: int | None, body: bytes, number: int) -> None:
-        """A line of a later piece that may go on with a record here."""
-        if process is None:
-            self._unframed(body, number)
-        else:
-            self._continue(process, body)
-
-    def take_first(self, process: int, at: int, number: int) -> None:
-        """The first record of a process in a later piece: what was open of it is complete."""
-        self._make_room()
-        if process in self._open:
-            self._close(process)
-            self._busy[process] = False
-        if self._latest[process] != NO_TIME:
-            self._watch_clock(process, self._latest[process], at, number)
-        self._firsts.setdefault(process, (number, at))
-
-    def set_latest(self, process: int, at: int) -> None:
-        self._make_room()
-        self._latest[process] = at
-
-    def reopen(self, record: Open) -> None:
-        """A record that is open at the end of a later piece."""
-        self._keep_open(record)
-
-    def interrupt(self, record: Interrupted) -> None:
-        """A record that was interrupted at the end of a later piece."""
-        process = record.record.header.process
-        self._interrupted[process] = record
-        self._busy[process] = True
-
-    def pop_pending(self, pid: int, requests: Iterable[int]) -> array:
-        """The requests that a worker was at work on before its first access line in a later piece, with those of that piece."""
-        for request in requests:
-            self._pending.push(pid, request)
-        return array("i", self._pending.pop(pid))
-
-    def move_on(
-        self, lines: int, last: Header | None, unfinished: bool, pending: dict[int, list[int]], clock: tuple[int, int, bool] | None, invalid: bool
-    ) -> None:
-        """Stand where a later piece ends."""
-        self._number += lines
-        if last is not None:
-            self._last, self._unfinished = last, unfinished
-            self._pended = None
-        for pid, requests in pending.items():
-            for request in requests:
-                self._pending.push(pid, request)
-        if clock is not None:
-            self.stamps.resume(clock)
-        self._invalid = self._invalid or invalid
-
     def _records(self) -> tuple:
         """Differs before and after a record or an access line."""
         return self._last, self._last.count if self._last else 0, len(self.scan.accesses)
@@ -213,9 +107,7 @@ class SourceScanner(Records):
         head = HEAD.match(line, prefix.end())
         if head is None:
             sender = _sender(prefix)
-            if self._kernel is not None:
-                quick = "journald" not in (sender.unit or "")
-                self._kernel.learn_sender(line[prefix.end("stamp") : prefix.end()], self._process(sender, None), quick)
+            self._teach_sender(line[prefix.end("stamp") : prefix.end()], self._process(sender, None), sender.unit)
             self._headless(sender, line[prefix.end() :], at, number)
             return nothing
         if not self._width:
@@ -225,9 +117,7 @@ class SourceScanner(Records):
         header = self._headers.get(key)
         if header is None:
             header = self._headers[key] = self._new_header(_sender(prefix), head)
-        if self._kernel is not None:
-            bracket = head.start(3) - prefix.end("stamp")
-            self._kernel.learn(key, bracket, header, self._is_api(header.process, header.logger), self._may_be_api(header.process))
+        self._teach_header(key, head.start(3) - prefix.end("stamp"), header)
         return header, head.end() - 2, at
 
     def _unframed(self, line: bytes, number: int) -> None:
@@ -246,38 +136,6 @@ class SourceScanner(Records):
             return
         self.scan.noise += 1
         self.scan.note("unrecognised-line", f"a line of no known format: {line[:60].decode('utf-8', 'replace')!r}", Location(self.name, number))
-
-    # -- the compiled kernel -------------------------------------------------------------------------------------------
-
-    def _make_kernel(self):
-        """The kernel that takes the lines which look as they should, if there is one and the source has such lines."""
-        compiled = kernel.load("parse._scan")
-        if compiled is None or self.framing.page or self.framing.packing is not None:
-            return None
-        self._pending = compiled.Workers()
-        return compiled.Kernel(self, self._pending)
-
-    def learn_context(self, header: Header, context: bytes) -> int:
-        """The request that a bracket's inside names, behind a header that is known."""
-        return self._request_of(context, self._is_api(header.process, header.logger))
-
-    def kind_of_row(self, row: Row, level: str) -> int:
-        """The number of the kind that a row's lines are of; -1 if they say nothing that matters."""
-        return self.scan.kind(Kind(row.key, level=level)) if row.facts or row.traceback else -1
-
-    def widen(self, process: int, first: int, last: int, debug: bool) -> None:
-        """This process wrote from ``first`` to ``last``."""
-        widen(self.scan.processes[process], first, last)
-        self.scan.debug[process] = self.scan.debug[process] or debug
-
-    def _learn_transition(self, key: tuple) -> tuple[int, str | None, bool]:
-        known = super()._learn_transition(key)
-        kind, task, wants = known
-        if self._kernel is not None and key[0] == "DEBUG" and task != "":
-            found = self.scan.kinds[kind]
-            results = self.scan.catalogue.results(found.task or "", found.new or "") if wants else []
-            self._kernel.learn_transition(*key[1:], kind, tuple(compile_finder(r.pattern) for r in results))
-        return known
 
     def _page_line(self, line: bytes, number: int, offset: int, length: int) -> None:
         """A line of a page in which records stand among other text, behind bars, broken over several lines."""

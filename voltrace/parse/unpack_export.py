@@ -13,8 +13,9 @@ _FIELDS = {name.encode(): name for name in FIELDS}
 # journalctl begins every entry with the first of these, other writers with the second.
 _FIRST = (b"__CURSOR", b"__REALTIME_TIMESTAMP")
 _START = re.compile(rb"\n\n(?=__(?:CURSOR|REALTIME_TIMESTAMP)=)")
-# Whole lines of text fields that nobody asks for: most of an entry.
-_OTHERS = re.compile(rb"(?:(?!(?:%s)=)[A-Z_0-9]{1,64}=[^\n]*\n){1,64}" % b"|".join((*_FIRST, *_FIELDS)))
+# Whole lines of text fields, most of an entry; and those among them that are asked for.
+_TEXT = re.compile(rb"(?:[A-Z_0-9]{1,64}=[^\n]*\n){1,64}")
+_WANTED = re.compile(rb"\n(%s)=([^\n]*)" % b"|".join((*_FIRST, *_FIELDS)))
 _LONGEST_START = 40
 _LONGEST_REPEATED = 1 << 16  # what is read of a field that repeats
 _LONGEST_FIELD = 1 << 30  # the journal itself takes no longer entry: such a length is damage
@@ -79,9 +80,9 @@ class ExportUnpacker:
         data, at = self._data, self._at
         if self._skip or self._lost:
             return self._pass_over() if self._skip else self._find_start()
-        others = _OTHERS.match(data, at)
-        if others:
-            self._take(others.end())
+        text = _TEXT.match(data, at)
+        if text:
+            self._read_text(at, text.end())
             return True
         end = data.find(b"\n", at)
         if end < 0:
@@ -94,15 +95,25 @@ class ExportUnpacker:
         key = _KEY.match(data, at)
         if key is None:
             return self._break("a line in it is no field")
-        if key[0] in _FIRST and key[0] in self._keys:
+        self._begin_at(key[0])
+        return self._binary(key[0], end + 1)
+
+    def _read_text(self, at: int, end: int) -> None:
+        """Take lines of text fields."""
+        for found in _WANTED.finditer(b"\n" + self._data[at:end]):
+            key = found[1]
+            if key == b"MESSAGE" or key in _FIRST:
+                self._take(at + found.start())
+                self._begin_at(key)
+            self._keep(key, found[2])
+        self._take(end)
+
+    def _begin_at(self, key: bytes) -> None:
+        """A field of this key comes: where it is the first of an entry that has it already, another entry begins."""
+        if key in _FIRST and key in self._keys:
             self._found.append(Fault("torn-record", "the empty line that ends this entry is missing", self._line))
             self._end()
             self._begin()
-        if key.end() < end:
-            self._keep(key[0], data[key.end() + 1 : end])
-            self._take(end + 1)
-            return True
-        return self._binary(key[0], end + 1)
 
     def _binary(self, key: bytes, at: int) -> bool:
         data = self._data

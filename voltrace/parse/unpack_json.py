@@ -16,31 +16,32 @@ class JsonUnpacker:
     """Blocks -> entries. An entry's place is its line."""
 
     def __init__(self) -> None:
-        self._number = 1  # of the next line
+        self.number = 1  # of the next line
 
     def feed(self, block: Block) -> Iterable[Entry | Fault]:
         """The entries of a block of whole lines, and a fault for each line that is none."""
-        number, offset = self._number, block.offset
+        number, offset = self.number, block.offset
         if block.overlong:
-            self._number += 1
+            self.number += 1
             yield Fault("overlong-line", f"an entry of more than {len(block.data)} bytes was passed over", number, block.data[:4096])
             return
         lines = block.data.split(b"\n")
         for index, line in enumerate(lines):
-            bare = line.strip(_AROUND).removeprefix(b"\xef\xbb\xbf")
-            if not JOURNAL_NOTE.match(bare):
-                cut = not block.ended and index == len(lines) - 1
-                yield from _entry(bare, number, offset, len(line), cut)
+            yield from read_line(line, number, offset, cut=not block.ended and index == len(lines) - 1)
             number += 1
             offset += len(line) + 1
-        self._number = number
+        self.number = number
 
     def finish(self) -> Iterable[Entry | Fault]:
         """No more blocks come: nothing was held back."""
         return ()
 
 
-def _entry(line: bytes, number: int, offset: int, length: int, cut: bool) -> Iterator[Entry | Fault]:
+def read_line(raw: bytes, number: int, offset: int, cut: bool = False) -> Iterator[Entry | Fault]:
+    """The entry of a line, and what is wrong with it; ``cut`` if the file ends in it. Nothing for a line that the journal itself writes."""
+    line = raw.strip(_AROUND).removeprefix(b"\xef\xbb\xbf")
+    if JOURNAL_NOTE.match(line):
+        return
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
@@ -67,7 +68,7 @@ def _entry(line: bytes, number: int, offset: int, length: int, cut: bool) -> Ite
             yield Fault("torn-record", f"the field {name} of this entry is neither text nor bytes", number)
     if values.get("MESSAGE", "") is None:
         yield Fault("elided-text", "the journal left this entry's message out: it was too large", number)
-    yield make_entry(fields, number, offset, length)
+    yield make_entry(fields, number, offset, len(raw))
 
 
 def _bytes(value: object) -> bytes:
