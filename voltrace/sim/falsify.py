@@ -88,9 +88,15 @@ def _place(lines: Iterable[Line], record: int) -> int:
 
 @dataclass(slots=True, eq=False)
 class Rewritten(Records):
-    """Records of which some texts are changed when they are written. ``rewrites`` has one for each record, None where nothing changes."""
+    """Records of which some texts are changed when they are written. ``rewrites`` has one for each record, None where nothing changes.
+
+    They have no program: what is changed is a finished text.
+    """
 
     rewrites: tuple[Rewrite | None, ...] = ()
+
+    def program(self) -> None:
+        return None
 
     def write(self, plays: Iterable[tuple[list[str], list[str], tuple]]) -> list[str]:
         texts = Records.write(self, plays)

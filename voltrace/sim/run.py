@@ -23,13 +23,15 @@ from .ids import Ids
 from .journal import open_journal
 from .load import Arrivals, read_arrivals, wishes
 from .mishaps import cut_files, of_kind, older_name, stepping_clock, watch
-from .play import Plays, Prefix
+from .play import Plays
+from .prefix import Prefix
 from .progress import Progress
 from .release import Release, load_release
 from .scenario_file import load_scenario
 from .script import Stage
 from .services import open_services, run_load
 from .site import Site
+from .texts import open_sheet
 from .truth import TruthWriter
 from .write import Merger
 
@@ -106,15 +108,12 @@ def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, 
     import simpy
 
     stage = Stage(plan.release, catalogue(), plan.format, plan.colour, plan.debug, plan.profile, plan.scenario.lines_of_libraries, plan.scenario.access_lines)
-    journal = open_journal(plan.scenario, plan.format)
-    merger, truths = Merger(merged, services, plan.packing.pack if plan.packing else None, journal), TruthWriter(truth)
+    journal, prefix, clock = open_journal(plan.scenario, plan.format), Prefix(plan.format), stepping_clock(plan.scenario, plan.start)
+    sheet = open_sheet(prefix, clock, plan.packing.pack if plan.packing else None, journal)
+    turns = {f.service: (plan.start + round(f.at_s * 1e6), older[f.service]) for f in of_kind(plan.scenario, "file-rotated")} if older else None
+    merger, truths = Merger(sheet, merged, services, turns), TruthWriter(truth)
     env = simpy.Environment(initial_time=plan.start)
-    progress = Progress(plan.requests)
-
-    plays = Plays(Prefix(plan.format), merger)
-    plays.clock = stepping_clock(plan.scenario, plan.start)
-    if older:
-        merger.turns = {f.service: (plan.start + round(f.at_s * 1e6), older[f.service]) for f in of_kind(plan.scenario, "file-rotated")}
+    progress, plays = Progress(plan.requests), Plays(merger)
 
     def tick() -> None:
         until = plays.horizon(env.now)
@@ -124,7 +123,7 @@ def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, 
             truths.flush(*site.clocks.told(until))
         progress.show(site.sent)
 
-    site = Site(env, plan.scenario, stage, plays, truths, plan.seed, tick)
+    site = Site(env, plan.scenario, stage, prefix, plays, truths, plan.seed, tick)
     open_services(site)
     watch(site, plan.start)
     load = wishes(plan.scenario, plan.requests, Random(f"{plan.seed}/load"), Ids(f"{plan.seed}/global-ids"))

@@ -23,6 +23,7 @@ from .load import Wish
 from .machines import open_machines
 from .outage import OUTAGES
 from .play import Play, Plays
+from .prefix import Prefix
 from .quotas import Quotas
 from .script import TABLE_SIZE, Script, Stage
 from .station import Station
@@ -88,8 +89,10 @@ class Request:
 class Site:
     """What the services share. Everything random comes from the seed."""
 
-    def __init__(self, env: simpy.Environment, scenario: Scenario, stage: Stage, plays: Plays, truth: TruthWriter, seed: int, tick: Callable[[], None]) -> None:
-        self.env, self.scenario, self.stage, self.plays, self.truth, self.tick = env, scenario, stage, plays, truth, tick
+    def __init__(
+        self, env: simpy.Environment, scenario: Scenario, stage: Stage, prefix: Prefix, plays: Plays, truth: TruthWriter, seed: int, tick: Callable[[], None]
+    ) -> None:
+        self.env, self.scenario, self.stage, self.prefix, self.plays, self.truth, self.tick = env, scenario, stage, prefix, plays, truth, tick
         self.clocks = Clocks(scenario, int(env.now))
         self.times, self.ids = Random(f"{seed}/times"), Ids(f"{seed}/ids")
         self.payloads = stage.payloads
@@ -154,7 +157,7 @@ class Site:
 
     def _process(self, service: str, host: str) -> Process:
         pid, host = next(self.pids), host or self.scenario.node
-        return Process(service, str(pid), self.plays.prefix.tail(service, host, pid), host, clock_of(self.scenario.host(host), self.clocks.start))
+        return Process(service, str(pid), self.prefix.tail(service, host, pid), host, clock_of(self.scenario.host(host), self.clocks.start))
 
     def _warm_up(self) -> None:
         """The workers have met every type before, and the scheduler has just placed a volume of the default one."""

@@ -2,84 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import compress
-from typing import BinaryIO
+from collections.abc import Iterable
+from typing import BinaryIO, Protocol
 
 import numpy as np
 
 from ..formats import SERVICE_FILES
-from .journal import Journal
+from .play import Play
+from .script import Script
 
-_BLOCK = 200  # records joined at a time: larger blocks leave the caches, and their memory is given back and fetched again each time
+_WHOSE = 2  # bits of a key that name the service
+
+
+class Sheet(Protocol):
+    """Records that wait, numbered in the order in which they came. `texts` has them as texts, the kernel ``_fill`` as bytes that it fills in when they are written."""
+
+    def put(self, script: Script, plays: list[Play]) -> np.ndarray:
+        """Further records: those of plays of a script. Their true instants (µs)."""
+
+    def write(self, ats: np.ndarray, whose: np.ndarray, numbers: np.ndarray, files: list[BinaryIO | None]) -> tuple[np.ndarray, np.ndarray]:
+        """Writes records (instants, numbers of their services, own numbers) in this order: all to the last file, each to its service's (None: there is none).
+
+        Gives the instants of those that were written, and whose they are.
+        """
+
+    def keep(self, numbers: np.ndarray) -> None:
+        """Forgets all records but these, which are numbered anew."""
 
 
 class Merger:
-    """Takes records in any order that does not go back behind the clock, gives them out in the order of their instants.
+    """Takes plays in any order that does not go back behind the clock, has their records written in the order of their instants.
 
     Where instants tie, an earlier service of `SERVICE_FILES` goes first, and records of one service keep the order in which they came.
-    What a ``journal`` drops is not written. ``last`` is the instant of each service's last record that was written.
+    ``last`` is the instant of each service's last record that was written.
     A service's file of ``turns`` has what lies before that instant.
     """
 
     def __init__(
-        self, merged: BinaryIO, services: dict[str, BinaryIO] | None = None, pack: Callable[[str], bytes] | None = None, journal: Journal | None = None
+        self, sheet: Sheet, merged: BinaryIO, services: dict[str, BinaryIO] | None = None, turns: dict[str, tuple[int, BinaryIO]] | None = None
     ) -> None:
-        self.merged, self.services, self.pack, self.journal = merged, services or {}, pack, journal
-        self.waiting: dict[str, tuple[list[np.ndarray], list[str]]] = {service: ([], []) for service in SERVICE_FILES}
-        self.last: dict[str, int] = {}
-        self.turns: dict[str, tuple[int, BinaryIO]] = {}
+        self.sheet, self.turns, self.last = sheet, turns or {}, dict[str, int]()
+        self.numbers = {service: number for number, service in enumerate(SERVICE_FILES)}
+        self.services = services or {}
+        older = {service: file for service, (_, file) in self.turns.items()}
+        self.files: list[BinaryIO | None] = [(older.get(service) or self.services.get(service)) for service in SERVICE_FILES]
+        self.files.append(merged)
+        self.coming = sorted((at, service) for service, (at, _) in self.turns.items())
+        # Of each record that waits, its instant and service in one number.
+        self.keys: list[np.ndarray] = []
 
-    def put(self, service: str, ats: np.ndarray, records: list[str]) -> None:
-        """Records (lines, or several lines each) of a service with their instants (µs), in the order in which they are written."""
-        instants, waiting = self.waiting[service]
-        instants.append(ats)
-        waiting += records
+    def put(self, script: Script, plays: list[Play]) -> None:
+        """Plays of one script, in the order in which they are played."""
+        self.keys.append((self.sheet.put(script, plays) << _WHOSE) + self.numbers[script.service])
 
     def flush(self, now: int | None) -> None:
         """Writes what lies before ``now``; all of it if None. Nothing that lies before ``now`` may come any more."""
-        instants = [np.concatenate(ats) if ats else np.empty(0, np.int64) for ats, _ in self.waiting.values()]
-        whose = np.repeat(np.arange(len(instants), dtype=np.int8), [len(ats) for ats in instants])
-        records = [record for _, own in self.waiting.values() for record in own]
-        ats = np.concatenate(instants)
-        order = ats.argsort(kind="stable")
-        ats, whose = ats[order], whose[order]
-        end = len(records) if now is None else int(ats.searchsorted(now))
-        records = list(map(records.__getitem__, order.tolist()))
-        if self.journal is not None:
-            ats, whose, records, end = self._limit(self.journal, ats, whose, records, end)
-        for number, service in enumerate(self.waiting):
-            mine = whose == number
-            self.waiting[service] = ([ats[end:][mine[end:]]], list(compress(records[end:], mine[end:].tolist())))
-            places = np.flatnonzero(mine[:end])
+        while self.coming and (now is None or self.coming[0][0] <= now):
+            at, service = self.coming.pop(0)
+            self._write(at)
+            self.files[self.numbers[service]] = self.services.get(service)
+        self._write(now)
+
+    def _write(self, now: int | None) -> None:
+        if not self.keys:
+            return
+        keys = np.concatenate(self.keys)
+        order = keys.argsort(kind="stable")
+        keys = keys[order]
+        end = len(keys) if now is None else int(keys.searchsorted(now << _WHOSE))
+        ats, whose = self.sheet.write(keys[:end] >> _WHOSE, keys[:end] & (1 << _WHOSE) - 1, order[:end], self.files)
+        for service, number in self.numbers.items():
+            places = np.flatnonzero(whose == number)
             if len(places):
                 self.last[service] = int(ats[places[-1]])
-                if service in self.services:
-                    own = list(compress(records, mine[:end].tolist()))
-                    if service in self.turns:
-                        own = self._turn(service, own, ats[places])
-                    self._write(self.services[service], own)
-        del records[end:]
-        self._write(self.merged, records)
-
-    def _limit(self, journal: Journal, ats: np.ndarray, whose: np.ndarray, records: list[str], end: int) -> tuple[np.ndarray, np.ndarray, list[str], int]:
-        """The same with what the journal leaves of the records before ``end``."""
-        left = journal.limit(list(zip(ats[:end].tolist(), whose[:end].tolist(), records)), tuple(self.waiting))
-        whens, numbers = (np.array([item[k] for item in left], kind) for k, kind in ((0, np.int64), (1, np.int8)))
-        return np.append(whens, ats[end:]), np.append(numbers, whose[end:]), [*(record for _, _, record in left), *records[end:]], len(left)
-
-    def _turn(self, service: str, own: list[str], ats: np.ndarray) -> list[str]:
-        """Writes what lies before the file's turn to the older file, and gives the rest."""
-        at, older = self.turns[service]
-        before = int(ats.searchsorted(at))
-        self._write(older, own[:before])
-        return own[before:]
-
-    def _write(self, file: BinaryIO, records: list[str]) -> None:
-        for start in range(0, len(records), _BLOCK):
-            block = records[start : start + _BLOCK]
-            if self.pack is None:
-                block.append("")
-                file.write("\n".join(block).encode("utf-8", "surrogateescape"))
-            else:
-                file.write(b"".join([self.pack(line) for record in block for line in record.split("\n")]))
+        self.sheet.keep(order[end:])
+        self.keys = [keys[end:]]
