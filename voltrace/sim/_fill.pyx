@@ -9,13 +9,11 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
-from libc.string cimport memcpy
-
-import numpy as np
+from libc.string cimport memcpy, memmove, memset
 
 from ..encode import write_second
-from .texts import instants, write_texts
 from .truth_form import others, quote
+from .write import SERVICES
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
@@ -25,6 +23,9 @@ cdef extern from "Python.h":
 cdef enum:
     BLOCK = 192 * 1024  # bytes given to a file at a time: few calls, and they stay in the cache
     END = 1 << 30  # the gap behind a record's last text
+    WHOSE = 2  # bits of a key that name the service
+    BITS = 11  # of a key's digit
+    DIGIT = 1 << BITS
     STAMP = 40  # bytes of the longest stamp
     ISO = 26  # bytes of an instant
     LAPSE = 32  # bytes of the longest duration
@@ -55,6 +56,7 @@ cdef struct Waiting:
 
 
 cdef struct Record:
+    long long key  # its instant, and in the last bits the number of its service
     Waiting *play
     int number
 
@@ -148,7 +150,7 @@ cdef class Sheet:
 
     def __cinit__(self, prefix, clock=None):
         self.prefix, self.clock, self.digits = prefix, clock, prefix.digits
-        self.second, self.blocks = -1, []
+        self.second, self.blocks = -1, [Block() for _ in range(len(SERVICES) + 1)]
 
     def __dealloc__(self):
         cdef Py_ssize_t n
@@ -157,28 +159,32 @@ cdef class Sheet:
         PyMem_Free(self.records)
 
     def put(self, script, list plays):
-        records = script.records
-        if records.compiled is None:
-            program = records.program()
-            if program is not None:
-                records.compiled = Program(program)
-        cdef Program compiled = records.compiled
-        if compiled is None or self.clock is not None:
-            ats, shown = instants(script, plays, self.clock)
-        else:
-            ats, shown = _instants(script, plays)
-        cdef Py_ssize_t length = ats.shape[1]
-        cdef Py_ssize_t n
-        shown = np.ascontiguousarray(shown, np.int64)
-        cdef long long[:, ::1] stamps = shown
+        cdef Program program
+        cdef int whose = SERVICES.index(script.service)
+        records, written = script.records, script.written
+        if records.compiled is None and not records.rewritten:
+            records.compiled = Program(records.program())
+        program = records.compiled
+        if program is None or self.clock is not None:
+            self._put_shown(script, plays, whose, program)
+            return
+        cdef Py_ssize_t length = program.records
+        self._reserve(len(plays) * length)
+        for play in plays:
+            self._add(program, play.fields, play.begin, play.lapses, play.shown or play.lapses, written, whose)
+
+    def _put_shown(self, script, list plays, int whose, Program program):
+        """Plays whose records are changed as texts, or whose stamps come from a clock that is set: seldom, and as `texts` does it."""
+        from .texts import instants, write_texts
+
+        ats, stamps = instants(script, plays, self.clock)
         self._reserve(ats.size)
-        for n in range(len(plays)):
-            if compiled is None:
-                written = write_texts(script, plays[n : n + 1], shown[n : n + 1], self.prefix)
-                self._add(Program([[(text, None)] for text in written]), (), shown, &stamps[n, 0], length)
+        for n, (play, true, shown) in enumerate(zip(plays, ats.tolist(), stamps.tolist())):
+            if program is None:
+                written = write_texts(script, [play], stamps[n : n + 1], self.prefix)
+                self._add(Program([[(text, None)] for text in written]), (), 0, true, shown, None, whose)
             else:
-                self._add(compiled, plays[n].fields, shown, &stamps[n, 0], length)
-        return ats.ravel()
+                self._add(program, play.fields, 0, true, shown, None, whose)
 
     cdef int _reserve(self, Py_ssize_t size) except -1:
         cdef Py_ssize_t room = self.room
@@ -190,50 +196,100 @@ cdef class Sheet:
             self.records, self.room = records, room
         return 0
 
-    cdef int _add(self, Program program, tuple fields, object owner, long long *shown, Py_ssize_t length) except -1:
-        cdef Py_ssize_t n, count = len(fields)
-        play = <Waiting *>PyMem_Malloc(sizeof(Waiting) + count * sizeof(Span))
+    cdef int _add(self, Program program, tuple fields, long long begin, list lapses, list told, tuple written, int whose) except -1:
+        """A play. Room for its records is reserved."""
+        cdef Py_ssize_t n, place, count = len(fields), length = program.records
+        cdef Record *record = self.records + self.size
+        play = <Waiting *>PyMem_Malloc(sizeof(Waiting) + count * sizeof(Span) + length * sizeof(long long))
         if not play:
             raise MemoryError
         play.fields = <Span *>(play + 1)
+        play.shown = <long long *>(play.fields + count)
         try:
             made = encode(fields, play.fields)
+            for n in range(length):
+                place = n if written is None else written[n]
+                record[n].key = ((begin + <long long>lapses[place]) << WHOSE) + whose
+                record[n].play, record[n].number = play, n
+                play.shown[n] = begin + <long long>told[place]
         except BaseException:
             PyMem_Free(play)
             raise
-        owned = (program, fields, made, owner)
+        owned = (program, fields, made)
         Py_INCREF(owned)
         play.owned = <PyObject *>owned
         play.pieces, play.firsts, play.sizes, play.texts = program.pieces, program.firsts, program.sizes, PyBytes_AS_STRING(program.texts)
-        play.shown, play.left = shown, length
-        for n in range(length):
-            self.records[self.size].play, self.records[self.size].number = play, n
-            self.size += 1
+        play.left = length
+        self.size += length
         return 0
 
-    def write(self, const long long[::1] ats, const long long[::1] whose, const long long[::1] numbers, list files):
-        cdef Py_ssize_t n, size
+    def flush(self, now, list files):
+        cdef Py_ssize_t n, size, end = self.size
+        cdef long long until
         cdef Record *record
-        cdef Block own, merged
+        cdef Block own, merged = self.blocks[len(files) - 1]
         cdef char *start
-        while len(self.blocks) < len(files):
-            self.blocks.append(Block())
+        cdef int whose
+        cdef long long last[1 << WHOSE]
         for n in range(len(files)):
             (<Block>self.blocks[n]).file = files[n]
-        merged = self.blocks[len(files) - 1]
-        for n in range(numbers.shape[0]):
-            record = &self.records[numbers[n]]
+            last[n] = -1
+        self._sort()
+        if now is not None:
+            until = <long long>now << WHOSE
+            while end and self.records[end - 1].key >= until:
+                end -= 1
+        for n in range(end):
+            record = &self.records[n]
             start = merged.reserve(bound(record))
             size = self._fill(record, start)
             merged.size += size
-            own = <Block>self.blocks[whose[n]]
+            whose = record.key & (1 << WHOSE) - 1
+            last[whose] = n
+            own = <Block>self.blocks[whose]
             if own.file is not None:
                 memcpy(own.reserve(size), start, size)
                 own.size += size
         for n in range(len(files)):
-            if files[n] is not None:
-                (<Block>self.blocks[n]).give()
-        return np.asarray(ats), np.asarray(whose)
+            (<Block>self.blocks[n]).give()
+        ends = [None if last[n] < 0 else self.records[last[n]].key >> WHOSE for n in range(len(files) - 1)]
+        for n in range(end):
+            let_go(self.records[n].play)
+        self.size -= end
+        memmove(self.records, self.records + end, self.size * sizeof(Record))
+        return ends
+
+    cdef int _sort(self) except -1:
+        """Sorts the records by their keys, those of one key as they came: by digits, the last first."""
+        cdef Py_ssize_t n, place, count
+        cdef Py_ssize_t places[DIGIT]
+        cdef long long least = 0, most = 0, key
+        cdef int shift = 0
+        cdef Record *records
+        if self.size:
+            least = most = self.records[0].key
+        for n in range(self.size):
+            least, most = min(least, self.records[n].key), max(most, self.records[n].key)
+        while (most - least) >> shift:
+            records = <Record *>PyMem_Malloc(self.room * sizeof(Record))
+            if not records:
+                raise MemoryError
+            memset(places, 0, sizeof(places))
+            for n in range(self.size):
+                places[((self.records[n].key - least) >> shift) & (DIGIT - 1)] += 1
+            place = 0
+            for n in range(DIGIT):
+                count = places[n]
+                places[n] = place
+                place += count
+            for n in range(self.size):
+                key = ((self.records[n].key - least) >> shift) & (DIGIT - 1)
+                records[places[key]] = self.records[n]
+                places[key] += 1
+            PyMem_Free(self.records)
+            self.records = records
+            shift += BITS
+        return 0
 
     cdef Py_ssize_t _fill(self, Record *record, char *start) except -1:
         """Fills a record in. The bytes that it takes."""
@@ -269,19 +325,6 @@ cdef class Sheet:
         elif self.digits == 3:
             write_digits(at, micros // 1000, 3)
         return at + self.digits
-
-    def keep(self, const long long[::1] numbers):
-        cdef Py_ssize_t n, count = numbers.shape[0]
-        records = <Record *>PyMem_Malloc(max(count, 1) * sizeof(Record))
-        if not records:
-            raise MemoryError
-        for n in range(count):
-            records[n] = self.records[numbers[n]]
-            records[n].play.left += 1
-        for n in range(self.size):
-            let_go(self.records[n].play)
-        PyMem_Free(self.records)
-        self.records, self.size, self.room = records, count, count
 
 
 cdef void let_go(Waiting *play) noexcept:
@@ -327,33 +370,32 @@ cdef object encode(tuple values, Span *spans):
     return made
 
 
-cdef tuple _instants(script, list plays):
-    """What `texts.instants` gives where no clock is set, without numpy's calls a play."""
-    cdef object written = script.written
-    cdef Py_ssize_t length = len(script.pauses if written is None else written)
-    cdef Py_ssize_t n, k
-    cdef long long begin
-    ats = np.empty((len(plays), length), np.int64)
-    told = None
-    cdef long long[:, ::1] rows = ats
-    cdef long long[:, ::1] shown = None
-    for n, play in enumerate(plays):
-        begin = play.begin
-        fill_row(&rows[n, 0], begin, play.lapses, written, length)
-        if play.shown is not None and told is None:
-            told = np.empty_like(ats)
-            shown = told
-            shown[:n] = rows[:n]
-        if told is not None:
-            fill_row(&shown[n, 0], begin, play.shown or play.lapses, written, length)
-    return ats, ats if told is None else told
+def draw(list pauses, const unsigned char[::1] chances, Py_ssize_t plays):
+    """As `draws.draw`."""
+    cdef Py_ssize_t n, k, picked
+    cdef long long sum
+    cdef const long long[::1] table
+    lapses = <long long *>PyMem_Malloc(plays * len(pauses) * sizeof(long long))
+    if not lapses:
+        raise MemoryError
+    try:
+        for k in range(len(pauses)):
+            table = pauses[k]
+            for n in range(plays):
+                picked = chances[2 * (k * plays + n)] + 256 * chances[2 * (k * plays + n) + 1]
+                lapses[n * len(pauses) + k] = table[picked % table.shape[0]]
+        drawn = []
+        for n in range(plays):
+            row, sum = [], 0
+            for k in range(len(pauses)):
+                sum += lapses[n * len(pauses) + k]
+                row.append(sum)
+            drawn.append(row)
+        return drawn
+    finally:
+        PyMem_Free(lapses)
 
 
-cdef int fill_row(long long *row, long long begin, list lapses, tuple written, Py_ssize_t length) except -1:
-    cdef Py_ssize_t n
-    for n in range(length):
-        row[n] = begin + <long long>(lapses[n] if written is None else lapses[written[n]])
-    return 0
 
 
 cdef class Form:
@@ -446,7 +488,7 @@ cdef class Form:
 
     cdef int _collect(self, long long start, long long end, list runs) except -1:
         """Lays out the story's instants: its own, then those of all records."""
-        cdef Py_ssize_t n = 2, length
+        cdef Py_ssize_t n = 2, k, length
         cdef list lapses
         cdef long long begin
         for run in runs:
@@ -459,7 +501,8 @@ cdef class Form:
                     if not ats:
                         raise MemoryError
                     self.ats = ats
-                fill_row(self.ats + n, begin, lapses, None, length)
+                for k in range(length):
+                    self.ats[n + k] = begin + <long long>lapses[k]
                 n += length
         self.ats[0], self.ats[1] = start, end
         return 0

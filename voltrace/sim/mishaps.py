@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from ..formats import SERVICE_FILES
 from .cloud import RunFault, Scenario
 from .site import Site
+from .write import Clock
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _LEFT_BYTES = 40  # of a cut file's last line: less than its prefix and logger
 
@@ -19,7 +21,7 @@ def of_kind(scenario: Scenario, kind: str) -> list[RunFault]:
     return [fault for fault in scenario.faults if fault.kind == kind]
 
 
-def stepping_clock(scenario: Scenario, start: int) -> Callable[[np.ndarray], np.ndarray] | None:
+def stepping_clock(scenario: Scenario, start: int) -> Clock | None:
     """A clock (µs) that is set back as the scenario says; None if it is not."""
     steps = [(start + round(fault.at_s * 1e6), round(fault.by_s * 1e6)) for fault in of_kind(scenario, "clock-stepped")]
     if not steps:

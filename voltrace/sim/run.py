@@ -31,9 +31,8 @@ from .scenario_file import load_scenario
 from .script import Stage
 from .services import open_services, run_load
 from .site import Site
-from .texts import open_sheet
 from .truth import TruthWriter
-from .write import Merger
+from .write import Merger, open_sheet
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from operator import itemgetter
+from typing import ClassVar
 
 from ..encode import write_second
 
@@ -119,7 +120,7 @@ Piece = tuple[str, int | None]
 class Records:
     """A script's records: templates of the values of ``fields``, among them the records' stamps, whose names are the records' numbers.
 
-    ``compiled`` is what a kernel made of their program.
+    ``compiled`` is what a kernel made of their program. ``rewritten``: some are changed when they are texts.
     """
 
     templates: list[str]
@@ -129,6 +130,7 @@ class Records:
     uses: int = 0
     function: Callable[[Iterable, list[str]], None] | None = None
     compiled: object = None
+    rewritten: ClassVar[bool] = False
 
     def take(self, values: dict) -> tuple:
         """The values of ``fields``. Derived ones are added to ``values``."""

@@ -8,18 +8,14 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ..formats import SERVICE_FILES
-from ..kernel import load
 from .journal import Journal
 from .play import Play
 from .prefix import Prefix
 from .script import Script
-from .write import Sheet
+from .write import SERVICES, Clock
 
+_WHOSE = 2  # bits of a record's key that name its service; the others are its instant
 _BLOCK = 200  # records joined at a time: larger blocks leave the caches, and their memory is given back and fetched again each time
-_SERVICES = tuple(SERVICE_FILES)
-
-Clock = Callable[[np.ndarray], np.ndarray]
 
 
 def instants(script: Script, plays: list[Play], clock: Clock | None) -> tuple[np.ndarray, np.ndarray]:
@@ -61,35 +57,48 @@ def _write_digits(numbers: np.ndarray, digits: int) -> list[list[str]]:
 
 
 class Texts:
-    """A `Sheet` of texts. ``pack`` makes an entry's bytes of a line; what ``journal`` drops is not written."""
+    """A `Sheet` of texts."""
 
     def __init__(self, prefix: Prefix, clock: Clock | None = None, pack: Callable[[str], bytes] | None = None, journal: Journal | None = None) -> None:
         self.prefix, self.clock, self.pack, self.journal = prefix, clock, pack, journal
         self.texts: list[str] = []
+        self.keys: list[np.ndarray] = []
 
-    def put(self, script: Script, plays: list[Play]) -> np.ndarray:
+    def put(self, script: Script, plays: list[Play]) -> None:
         ats, shown = instants(script, plays, self.clock)
         self.texts += write_texts(script, plays, shown, self.prefix)
-        return ats.ravel()
+        self.keys.append((ats.ravel() << _WHOSE) + SERVICES.index(script.service))
 
-    def write(self, ats: np.ndarray, whose: np.ndarray, numbers: np.ndarray, files: list[BinaryIO | None]) -> tuple[np.ndarray, np.ndarray]:
-        texts = list(map(self.texts.__getitem__, numbers.tolist()))
+    def flush(self, now: int | None, files: list[BinaryIO | None]) -> list[int | None]:
+        if not self.keys:
+            return [None] * len(SERVICES)
+        keys = np.concatenate(self.keys)
+        order = keys.argsort(kind="stable")
+        keys, texts = keys[order], list(map(self.texts.__getitem__, order.tolist()))
+        end = len(keys) if now is None else int(keys.searchsorted(now << _WHOSE))
+        self.keys, self.texts = [keys[end:]], texts[end:]
+        del texts[end:]
+        ats, whose = keys[:end] >> _WHOSE, keys[:end] & (1 << _WHOSE) - 1
         if self.journal is not None:
-            left = self.journal.limit(list(zip(ats.tolist(), whose.tolist(), texts)), _SERVICES)
+            left = self.journal.limit(list(zip(ats.tolist(), whose.tolist(), texts)), SERVICES)
             ats, whose = (np.array([item[k] for item in left], np.int64) for k in (0, 1))
             texts = [text for _, _, text in left]
+        return self._write(texts, ats, whose, files)
+
+    def _write(self, texts: list[str], ats: np.ndarray, whose: np.ndarray, files: list[BinaryIO | None]) -> list[int | None]:
+        last: list[int | None] = []
         *own, merged = files
         for number, file in enumerate(own):
-            if file is not None:
-                self._write(file, list(compress(texts, (whose == number).tolist())))
-        if merged is not None:
-            self._write(merged, texts)
-        return ats, whose
+            mine = whose == number
+            places = np.flatnonzero(mine)
+            last.append(int(ats[places[-1]]) if len(places) else None)
+            if file is not None and len(places):
+                self._give(file, list(compress(texts, mine.tolist())))
+        assert merged is not None
+        self._give(merged, texts)
+        return last
 
-    def keep(self, numbers: np.ndarray) -> None:
-        self.texts = list(map(self.texts.__getitem__, numbers.tolist()))
-
-    def _write(self, file: BinaryIO, records: list[str]) -> None:
+    def _give(self, file: BinaryIO, records: list[str]) -> None:
         for start in range(0, len(records), _BLOCK):
             block = records[start : start + _BLOCK]
             if self.pack is None:
@@ -97,9 +106,3 @@ class Texts:
                 file.write("\n".join(block).encode("utf-8", "surrogateescape"))
             else:
                 file.write(b"".join([self.pack(line) for record in block for line in record.split("\n")]))
-
-
-def open_sheet(prefix: Prefix, clock: Clock | None, pack: Callable[[str], bytes] | None, journal: Journal | None) -> Sheet:
-    """The sheet for such records: the kernel's, unless their texts are needed or it was not built."""
-    kernel = load("sim._fill") if pack is None and journal is None else None
-    return Texts(prefix, clock, pack, journal) if kernel is None else kernel.Sheet(prefix, clock)

@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import BinaryIO, Protocol
-
-import numpy as np
+from collections.abc import Callable
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from ..formats import SERVICE_FILES
-from .play import Play
-from .script import Script
+from ..kernel import load
 
-_WHOSE = 2  # bits of a key that name the service
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .journal import Journal
+    from .play import Play
+    from .prefix import Prefix
+    from .script import Script
+
+SERVICES = tuple(SERVICE_FILES)
+
+Clock = Callable[["np.ndarray"], "np.ndarray"]
 
 
 class Sheet(Protocol):
-    """Records that wait, numbered in the order in which they came. `texts` has them as texts, the kernel ``_fill`` as bytes that it fills in when they are written."""
+    """Records that wait to be written. `Texts` has them as texts, the kernel ``_fill`` fills them in as bytes when their turn has come.
 
-    def put(self, script: Script, plays: list[Play]) -> np.ndarray:
-        """Further records: those of plays of a script. Their true instants (µs)."""
+    Where instants tie, an earlier service of `SERVICES` goes first, and records of one service keep the order in which they came.
+    """
 
-    def write(self, ats: np.ndarray, whose: np.ndarray, numbers: np.ndarray, files: list[BinaryIO | None]) -> tuple[np.ndarray, np.ndarray]:
-        """Writes records (instants, numbers of their services, own numbers) in this order: all to the last file, each to its service's (None: there is none).
+    def put(self, script: Script, plays: list[Play]) -> None:
+        """Further records: those of plays of a script."""
 
-        Gives the instants of those that were written, and whose they are.
+    def flush(self, now: int | None, files: list[BinaryIO | None]) -> list[int | None]:
+        """Writes what lies before ``now`` (all if None), in the order of its instants: each record to its service's file (None: there is none), all to the last.
+
+        The instant of each service's last record that was written; None where none was.
         """
 
-    def keep(self, numbers: np.ndarray) -> None:
-        """Forgets all records but these, which are numbered anew."""
+
+def open_sheet(prefix: Prefix, clock: Clock | None, pack: Callable[[str], bytes] | None, journal: Journal | None) -> Sheet:
+    """A sheet for lines with these prefixes: the kernel's, unless the texts of records are needed or it is not there.
+
+    ``clock`` makes instants those that a clock shows; ``pack`` makes an entry's bytes of a line; what ``journal`` drops is not written.
+    """
+    kernel = load("sim._fill") if pack is None and journal is None else None
+    if kernel is not None:
+        return kernel.Sheet(prefix, clock)
+    from .texts import Texts
+
+    return Texts(prefix, clock, pack, journal)
 
 
 class Merger:
     """Takes plays in any order that does not go back behind the clock, has their records written in the order of their instants.
 
-    Where instants tie, an earlier service of `SERVICE_FILES` goes first, and records of one service keep the order in which they came.
     ``last`` is the instant of each service's last record that was written.
     A service's file of ``turns`` has what lies before that instant.
     """
@@ -41,39 +60,25 @@ class Merger:
     def __init__(
         self, sheet: Sheet, merged: BinaryIO, services: dict[str, BinaryIO] | None = None, turns: dict[str, tuple[int, BinaryIO]] | None = None
     ) -> None:
-        self.sheet, self.turns, self.last = sheet, turns or {}, dict[str, int]()
-        self.numbers = {service: number for number, service in enumerate(SERVICE_FILES)}
-        self.services = services or {}
-        older = {service: file for service, (_, file) in self.turns.items()}
-        self.files: list[BinaryIO | None] = [(older.get(service) or self.services.get(service)) for service in SERVICE_FILES]
-        self.files.append(merged)
+        self.sheet, self.services, self.turns = sheet, services or {}, turns or {}
+        self.last: dict[str, int] = {}
+        first = self.services | {service: older for service, (_, older) in self.turns.items()}
+        self.files: list[BinaryIO | None] = [*map(first.get, SERVICES), merged]
         self.coming = sorted((at, service) for service, (at, _) in self.turns.items())
-        # Of each record that waits, its instant and service in one number.
-        self.keys: list[np.ndarray] = []
 
     def put(self, script: Script, plays: list[Play]) -> None:
         """Plays of one script, in the order in which they are played."""
-        self.keys.append((self.sheet.put(script, plays) << _WHOSE) + self.numbers[script.service])
+        self.sheet.put(script, plays)
 
     def flush(self, now: int | None) -> None:
         """Writes what lies before ``now``; all of it if None. Nothing that lies before ``now`` may come any more."""
         while self.coming and (now is None or self.coming[0][0] <= now):
             at, service = self.coming.pop(0)
             self._write(at)
-            self.files[self.numbers[service]] = self.services.get(service)
+            self.files[SERVICES.index(service)] = self.services.get(service)
         self._write(now)
 
     def _write(self, now: int | None) -> None:
-        if not self.keys:
-            return
-        keys = np.concatenate(self.keys)
-        order = keys.argsort(kind="stable")
-        keys = keys[order]
-        end = len(keys) if now is None else int(keys.searchsorted(now << _WHOSE))
-        ats, whose = self.sheet.write(keys[:end] >> _WHOSE, keys[:end] & (1 << _WHOSE) - 1, order[:end], self.files)
-        for service, number in self.numbers.items():
-            places = np.flatnonzero(whose == number)
-            if len(places):
-                self.last[service] = int(ats[places[-1]])
-        self.sheet.keep(order[end:])
-        self.keys = [keys[end:]]
+        for service, at in zip(SERVICES, self.sheet.flush(now, self.files)):
+            if at is not None:
+                self.last[service] = at
