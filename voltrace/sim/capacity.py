@@ -81,6 +81,8 @@ class Pool:
         self.templates: dict[str, str] = {}
         self.as_reported = False
         self.last_report: tuple[int, dict] | None = None
+        self.believed: dict[str, object] | None = None
+        self.answers: dict[tuple, tuple[tuple[str, ...], dict[str, object]]] = {}  # what filters said, until the belief or the report changes
         self.judgements: dict[str, Any] = {}  # what was found out about the last report, until the next
         self.stats = self.measure(at)
         self.free: float = self.stats.free
@@ -110,7 +112,8 @@ class Pool:
         self._change(False)
 
     def _change(self, as_reported: bool) -> None:
-        self.shown, self.described, self.rooms, self.as_reported = None, None, {}, as_reported
+        self.shown, self.described, self.believed, self.as_reported = None, None, None, as_reported
+        self.rooms, self.answers = {}, {}
 
     def take_over(self) -> bool:
         """The scheduler believes the last report, unless its own belief is newer. Whether it did."""
@@ -203,12 +206,14 @@ class Pool:
         return template
 
     def _believed(self) -> dict[str, object]:
-        return {
-            "free": self.free if self.finite else self.total,
-            "allocated": self.allocated,
-            "provisioned": self.provisioned,
-            "updated": python_timestamp(self.updated),
-        }
+        if self.believed is None:
+            self.believed = {
+                "free": self.free if self.finite else self.total,
+                "allocated": self.allocated,
+                "provisioned": self.provisioned,
+                "updated": python_timestamp(self.updated),
+            }
+        return self.believed
 
     def reported(self, payloads: dict[str, str]) -> dict[str, object]:
         """The last report's fields; ``stats`` is the whole of it as the scheduler keeps it, ``report_pool`` as the backend sends it."""

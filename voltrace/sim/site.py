@@ -104,7 +104,7 @@ class Site:
         self.pool_of = {pool.host: pool for pool in self.pools}
         numbers = range(len(self.pools))
         homes = tuple(tuple(k for k in numbers if self.pools[k].home.number == n) for n in range(len(scenario.backends)))
-        self.layout = Layout(homes, tuple(pool.thin for pool in self.pools), scenario.weighers)
+        self.layout = Layout(homes, tuple(pool.thin for pool in self.pools), scenario.filters, scenario.weighers)
         self.factored = stage.release.name in stage.rows["storage-capacity-factors"].lines
         self.pids = iter(range(self.times.randrange(2000, 20000), 1 << 22, 7))
         self.workers = [self._process(API, scenario.api_host) for _ in range(scenario.api_workers)]

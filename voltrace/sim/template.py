@@ -84,9 +84,9 @@ def python_timestamp(at: int) -> str:
     return f"{utc(at).replace('T', ' ')}.{at % 1_000_000:06d}"
 
 
-def _elapsed(number: str, values: dict) -> str:
-    """How long a command of the script took, s. ``number`` ends the names of its marks."""
-    return f"{(values[f'returned_at{number}'] - values[f'run_at{number}']) / 1e6:.3f}"
+def _elapsed(begin: str, end: str, values: dict) -> str:
+    """How long a command of the script took, s, between the marks of these names."""
+    return f"{(values[end] - values[begin]) / 1e6:.3f}"
 
 
 # Fields that follow from others, most of them from instants of the script itself.
@@ -96,7 +96,7 @@ DERIVED: dict[str, Callable[[dict], str]] = {
     "scheduled_before_iso": lambda v: utc(v["scheduled_before"]) + ".000000",
     "scheduled_z": lambda v: utc(v["scheduled_at"]) + "Z",
     "cleared_at": lambda v: python_datetime(v["reschedule_at"]),
-    **{f"elapsed{number}": partial(_elapsed, number) for number in ("", *(f"_{n}" for n in range(30)))},
+    **{f"elapsed{number}": partial(_elapsed, f"run_at{number}", f"returned_at{number}") for number in ("", *(f"_{n}" for n in range(30)))},
     "scratch": lambda v: v["volume_id"][:8],
     "device": lambda v: f"stack-volumes-{v['backend']}".replace("-", "--") + "-" + f"volume-{v['volume_id']}".replace("-", "--"),
     "until": lambda v: python_timestamp(v["zones_at"] + 3_600_000_000),

@@ -79,9 +79,12 @@ class Story:
         """Records with the request id are written: the timeline reaches at least to the last of them."""
         first, last = play.script.own
         if last >= first:
-            start, end = play.at(first), play.at(last)
-            self.start = min(self.start or start, start)
-            self.end = max(self.end, end)
+            lapses = play.shown or play.lapses
+            start, end = play.begin + lapses[first], play.begin + lapses[last]
+            if not self.start or start < self.start:
+                self.start = start
+            if end > self.end:
+                self.end = end
 
     def hand_over(self, sender: str, receiver: str, attempt: int, sent: int | None, received: int | None, server: str | None = None) -> None:
         """A cast and its receipt, if there was one."""
