@@ -13,6 +13,7 @@ from voltrace.formats import FORMATS, PACKINGS
 from voltrace.kernel import PURE, load
 from voltrace.sim.cloud import Host
 from voltrace.sim.draws import draw
+from voltrace.sim.ids import write_ids
 from voltrace.sim.scenario_file import load_scenario
 from voltrace.sim.script import TABLE_SIZE
 
@@ -94,6 +95,11 @@ def test_draw__any_tables__as_numpy_draws():
     pauses = [array("q", [numbers.randrange(1, 10**9) for _ in range(TABLE_SIZE)]) for _ in range(7)]
     chances = numbers.randbytes(2 * 7 * 50)
     assert load("sim._fill").draw(pauses, chances, 50) == draw(pauses, chances, 50)
+
+
+def test_write_ids__any_numbers__as_in_pure_python():
+    numbers = random.Random(2).randbytes(16 * 500)
+    assert load("sim._fill").write_ids(numbers) == write_ids(numbers)
 
 
 def test_start_up__with_the_kernel__numpy_is_not_needed(tmp_path):

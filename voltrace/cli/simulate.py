@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ..collector import without_collector
 from ..errors import UsageError
 
 _EXAMPLE = """example:
@@ -40,6 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="name the built-in scenarios")
 
 
+@without_collector()
 def run(args: argparse.Namespace) -> int:
     """Simulate, or list the scenarios."""
     from ..sim import run as simulation

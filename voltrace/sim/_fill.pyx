@@ -18,6 +18,7 @@ from .write import SERVICES
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
     int PyUnicode_IS_ASCII(object text)
+    object PyUnicode_DecodeASCII(const char *text, Py_ssize_t size, const char *errors)
     int PyBUF_READ
 
 cdef enum:
@@ -29,6 +30,9 @@ cdef enum:
     STAMP = 40  # bytes of the longest stamp
     ISO = 26  # bytes of an instant
     LAPSE = 32  # bytes of the longest duration
+
+
+cdef const char *HEX = "0123456789abcdef"
 
 
 cdef struct Piece:
@@ -368,6 +372,29 @@ cdef object encode(tuple values, Span *spans):
         else:
             spans[n].text = PyUnicode_AsUTF8AndSize(value, &spans[n].size)
     return made
+
+
+def write_ids(bytes numbers):
+    """As `ids.write_ids`."""
+    cdef const unsigned char *byte = <const unsigned char *>PyBytes_AS_STRING(numbers)
+    cdef Py_ssize_t n
+    cdef int k, place
+    cdef char text[36]
+    ids = []
+    for n in range(PyBytes_GET_SIZE(numbers) // 16):
+        place = 0
+        for k in range(16):
+            if k == 4 or k == 6 or k == 8 or k == 10:
+                text[place] = 45
+                place += 1
+            text[place] = HEX[byte[0] >> 4]
+            text[place + 1] = HEX[byte[0] & 15]
+            place += 2
+            byte += 1
+        text[14] = 52
+        text[19] = HEX[8 + ((byte - 8)[0] >> 4) % 4]
+        ids.append(PyUnicode_DecodeASCII(text, 36, NULL))
+    return ids
 
 
 def draw(list pauses, const unsigned char[::1] chances, Py_ssize_t plays):

@@ -14,6 +14,7 @@ from .cloud import Backend, PoolShape, Scenario
 from .template import python_datetime, python_timestamp
 
 _FIELD = re.compile(r"%\((\w+)\)s")
+_NUMBER = re.compile(r"'(\w+)': %\((reported_\w+)\)s")
 _DATETIME = re.compile(r"datetime\.datetime\([^)]*\)")
 
 
@@ -80,6 +81,7 @@ class Pool:
         self.rooms: dict[bool, float] = {}
         self.templates: dict[str, str] = {}
         self.as_reported = False
+        self.read: dict[str, Any] | None = None
         self.last_report: tuple[int, dict] | None = None
         self.believed: dict[str, object] | None = None
         self.answers: dict[tuple, tuple[tuple[str, ...], dict[str, object]]] = {}  # what filters said, until the belief or the report changes
@@ -237,8 +239,12 @@ class Pool:
         return self.last_report[1]
 
     def announced(self, payloads: dict[str, str]) -> dict[str, Any]:
-        """The capabilities that CapabilitiesFilter compares: those that the line of the last report shows."""
-        return ast.literal_eval(_DATETIME.sub("None", str(self.reported(payloads)["stats"])))
+        """The capabilities that CapabilitiesFilter compares: those that the line of the last report shows. Read once; later reports differ in numbers only."""
+        reported = self.reported(payloads)
+        if self.read is None:
+            self.read = ast.literal_eval(_DATETIME.sub("None", str(reported["stats"])))
+        numbers = {key: reported[field] for key, field in _NUMBER.findall(payloads[f"stats_{self.backend.driver}"])}
+        return self.read | {key: number for key, number in numbers.items() if not isinstance(number, str)}
 
 
 def open_pools(scenario: Scenario, at: Callable[[], int]) -> list[Pool]:
