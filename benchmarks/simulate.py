@@ -59,7 +59,9 @@ def main(requests: int = 5000, rounds: int = 3) -> None:
     naive = min(cpu for cpu, _ in figures["logging"])
     for what, runs in figures.items():
         cpu, peak = min(cpu for cpu, _ in runs), max(peak for _, peak in runs)
-        print(f"{what:16} {cpu:6.2f} cpu-s  {count / cpu / 1e3:5.0f} k lines/s  {cpu / requests * 1e6:4.0f} us a request  {naive / cpu:5.2f} x logging  {peak:4.0f} MB")
+        print(
+            f"{what:16} {cpu:6.2f} cpu-s  {count / cpu / 1e3:5.0f} k lines/s  {cpu / requests * 1e6:4.0f} us a request  {naive / cpu:5.2f} x logging  {peak:4.0f} MB"
+        )
     show_profile(min(requests, 2000))
 
 

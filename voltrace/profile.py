@@ -34,7 +34,8 @@ class Times:
         for low, high, first, last in zip(levels, levels[1:], self.quantiles_us, self.quantiles_us[1:]):
             slope = (last - first) / (high - low)
             end = ceil(high * size - 0.5)
-            values.extend([max(1, round(slope * ((n + 0.5) / size - low) + first)) for n in range(len(values), end)])
+            slice = [round(slope * ((n + 0.5) / size - low) + first) for n in range(len(values), end)]
+            values.extend(slice if first >= 1 else [max(1, value) for value in slice])
         return values
 
 
