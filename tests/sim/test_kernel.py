@@ -1,4 +1,4 @@
-"""The compiled kernel: it writes what the pure modules write, byte for byte, and does without numpy."""
+"""The simulator's compiled kernels: they write what the pure modules write, byte for byte, and do without numpy."""
 
 import os
 import random
@@ -19,7 +19,8 @@ from voltrace.sim.script import TABLE_SIZE
 
 from .clouds import cloud, simulated
 
-pytestmark = pytest.mark.skipif(load("sim._fill") is None, reason="the kernel was not built, or is switched off")
+KERNELS = ("sim._draws", "sim._fill", "sim._form")
+pytestmark = pytest.mark.skipif(not all(map(load, KERNELS)), reason="the kernels were not built, or are switched off")
 
 BACKENDS = [{"name": "lvm-1", "host": "storage-1", "total_gb": 100}, {"name": "lvm-2", "host": "storage-2", "total_gb": 100}]
 NAMES = ["a'b\"c", "%s %(x)s {y} %", "Zürich ☃ 𝄞", "back\\slash", "\x7f"]
@@ -94,12 +95,12 @@ def test_draw__any_tables__as_numpy_draws():
     numbers = random.Random(1)
     pauses = [array("q", [numbers.randrange(1, 10**9) for _ in range(TABLE_SIZE)]) for _ in range(7)]
     chances = numbers.randbytes(2 * 7 * 50)
-    assert load("sim._fill").draw(pauses, chances, 50) == draw(pauses, chances, 50)
+    assert load("sim._draws").draw(pauses, chances, 50) == draw(pauses, chances, 50)
 
 
 def test_write_ids__any_numbers__as_in_pure_python():
     numbers = random.Random(2).randbytes(16 * 500)
-    assert load("sim._fill").write_ids(numbers) == write_ids(numbers)
+    assert load("sim._draws").write_ids(numbers) == write_ids(numbers)
 
 
 def test_start_up__with_the_kernel__numpy_is_not_needed(tmp_path):

@@ -2,23 +2,20 @@
 """Records filled in as bytes: what `texts` does line by line, done for records and plays without a Python object a line.
 
 A script's program (`Records.program`) is laid out flat, the fields of each play are encoded once, and a record is put together when its
-turn to be written comes, straight into the block that goes to merged.log; its service's block gets a copy. And the forms of truth, filled in alike.
+turn to be written comes, straight into the block that goes to merged.log; its service's block gets a copy.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.string cimport memcpy, memmove, memset
 
-from ..encode import write_second
-from .truth_form import others, quote
+from ._text cimport PyUnicode_AsUTF8AndSize, PyUnicode_IS_ASCII, Span, write_digits
+
 from .write import SERVICES
 
 cdef extern from "Python.h":
-    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
-    int PyUnicode_IS_ASCII(object text)
-    object PyUnicode_DecodeASCII(const char *text, Py_ssize_t size, const char *errors)
     int PyBUF_READ
 
 cdef enum:
@@ -28,23 +25,12 @@ cdef enum:
     BITS = 11  # of a key's digit
     DIGIT = 1 << BITS
     STAMP = 40  # bytes of the longest stamp
-    ISO = 26  # bytes of an instant
-    LAPSE = 32  # bytes of the longest duration
-
-
-cdef const char *HEX = "0123456789abcdef"
 
 
 cdef struct Piece:
     Py_ssize_t start
     Py_ssize_t size
     int gap
-
-
-cdef struct Span:
-    const char *text
-    Py_ssize_t size
-    bint quoted  # JSON: quotes go around it
 
 
 cdef struct Waiting:
@@ -353,13 +339,6 @@ cdef Py_ssize_t bound(Record *record) noexcept:
     return size
 
 
-cdef inline void write_digits(char *at, unsigned long long number, int digits) noexcept:
-    while digits:
-        digits -= 1
-        at[digits] = 48 + number % 10
-        number //= 10
-
-
 cdef object encode(tuple values, Span *spans):
     """Points the spans to the texts of the values in UTF-8. What had to be made for that, to be kept as long as they are."""
     cdef Py_ssize_t n
@@ -372,216 +351,3 @@ cdef object encode(tuple values, Span *spans):
         else:
             spans[n].text = PyUnicode_AsUTF8AndSize(value, &spans[n].size)
     return made
-
-
-def write_ids(bytes numbers):
-    """As `ids.write_ids`."""
-    cdef const unsigned char *byte = <const unsigned char *>PyBytes_AS_STRING(numbers)
-    cdef Py_ssize_t n
-    cdef int k, place
-    cdef char text[36]
-    ids = []
-    for n in range(PyBytes_GET_SIZE(numbers) // 16):
-        place = 0
-        for k in range(16):
-            if k == 4 or k == 6 or k == 8 or k == 10:
-                text[place] = 45
-                place += 1
-            text[place] = HEX[byte[0] >> 4]
-            text[place + 1] = HEX[byte[0] & 15]
-            place += 2
-            byte += 1
-        text[14] = 52
-        text[19] = HEX[8 + ((byte - 8)[0] >> 4) % 4]
-        ids.append(PyUnicode_DecodeASCII(text, 36, NULL))
-    return ids
-
-
-def draw(list pauses, const unsigned char[::1] chances, Py_ssize_t plays):
-    """As `draws.draw`."""
-    cdef Py_ssize_t n, k, picked
-    cdef long long sum
-    cdef const long long[::1] table
-    lapses = <long long *>PyMem_Malloc(plays * len(pauses) * sizeof(long long))
-    if not lapses:
-        raise MemoryError
-    try:
-        for k in range(len(pauses)):
-            table = pauses[k]
-            for n in range(plays):
-                picked = chances[2 * (k * plays + n)] + 256 * chances[2 * (k * plays + n) + 1]
-                lapses[n * len(pauses) + k] = table[picked % table.shape[0]]
-        drawn = []
-        for n in range(plays):
-            row, sum = [], 0
-            for k in range(len(pauses)):
-                sum += lapses[n * len(pauses) + k]
-                row.append(sum)
-            drawn.append(row)
-        return drawn
-    finally:
-        PyMem_Free(lapses)
-
-
-
-
-cdef class Form:
-    """A form of truth, as `truth_form.Form`."""
-
-    cdef tuple instants, lapses, gaps
-    cdef list pieces
-    cdef Py_ssize_t constant, room
-    cdef Span *spans
-    cdef char *scratch
-    cdef long long *ats
-    cdef Py_ssize_t records
-    cdef long long second
-    cdef bytes head
-
-    def __cinit__(self, tuple instants, tuple lapses, list pieces, tuple gaps):
-        self.instants, self.lapses, self.gaps = instants, lapses, gaps
-        self.pieces = [piece.encode() for piece in pieces]
-        self.constant, self.second = sum(map(len, self.pieces)), -1
-        self.spans = <Span *>PyMem_Malloc((max(gaps) + 1) * sizeof(Span))
-        self.scratch = <char *>PyMem_Malloc(len(instants) * ISO + len(lapses) * LAPSE)
-        if not (self.spans and self.scratch):
-            raise MemoryError
-
-    def __dealloc__(self):
-        PyMem_Free(self.spans)
-        PyMem_Free(self.scratch)
-        PyMem_Free(self.ats)
-
-    def fill(self, story):
-        cdef Py_ssize_t n
-        cdef Span *span = self.spans
-        cdef char *at = self.scratch
-        cdef char *start
-        cdef list made = []
-        cdef Py_ssize_t end, begin
-        cdef list runs = story.runs
-        self._collect(story.start, story.end, runs)
-        for n in self.instants:
-            self._instant(self.ats[n], at)
-            span.text, span.size, span.quoted = at, ISO, False
-            at += ISO
-            span += 1
-        for end, begin in self.lapses:
-            start = at
-            at = write_seconds(self.ats[end] - self.ats[begin], at)
-            span.text, span.size, span.quoted = start, at - start, False
-            span += 1
-        for run in runs:
-            for text in (<dict>run.ids).values():
-                span.text, span.quoted = PyUnicode_AsUTF8AndSize(text, &span.size), False
-                span += 1
-        ready, names = others(story)
-        for text in <tuple>ready:
-            point_to(text, span, made)
-            span += 1
-        for name in <list>names:
-            if type(name) is str and is_plain(name):
-                span.text, span.quoted = PyUnicode_AsUTF8AndSize(name, &span.size), True
-            else:
-                point_to("null" if name is None else quote(name), span, made)
-            span += 1
-        return self._join()
-
-    cdef bytes _join(self):
-        cdef Py_ssize_t size = self.constant
-        cdef Span *span
-        cdef int gap
-        for gap in self.gaps:
-            size += self.spans[gap].size + 2 * self.spans[gap].quoted
-        line = PyBytes_FromStringAndSize(NULL, size)
-        cdef char *at = PyBytes_AS_STRING(line)
-        cdef Py_ssize_t n = 0
-        for piece in self.pieces:
-            size = PyBytes_GET_SIZE(piece)
-            memcpy(at, PyBytes_AS_STRING(piece), size)
-            at += size
-            if n < len(self.gaps):
-                gap = self.gaps[n]
-                span = self.spans + gap
-                if span.quoted:
-                    at[0] = at[span.size + 1] = 34
-                    memcpy(at + 1, span.text, span.size)
-                    at += span.size + 2
-                else:
-                    memcpy(at, span.text, span.size)
-                    at += span.size
-            n += 1
-        return line
-
-    cdef int _collect(self, long long start, long long end, list runs) except -1:
-        """Lays out the story's instants: its own, then those of all records."""
-        cdef Py_ssize_t n = 2, k, length
-        cdef list lapses
-        cdef long long begin
-        for run in runs:
-            for play in <list>run.plays:
-                lapses, begin = play.shown or play.lapses, play.begin
-                length = len(lapses)
-                if n + length > self.records or not self.records:
-                    self.records = 2 * (n + length)
-                    ats = <long long *>PyMem_Realloc(self.ats, self.records * sizeof(long long))
-                    if not ats:
-                        raise MemoryError
-                    self.ats = ats
-                for k in range(length):
-                    self.ats[n + k] = begin + <long long>lapses[k]
-                n += length
-        self.ats[0], self.ats[1] = start, end
-        return 0
-
-    cdef int _instant(self, long long at, char *to) except -1:
-        """Writes an instant as ISO 8601 without zone: `ISO` bytes."""
-        cdef long long second = at // 1000000
-        if second != self.second:
-            self.second, self.head = second, write_second(second).encode()
-        memcpy(to, PyBytes_AS_STRING(self.head), ISO - 7)
-        to[ISO - 7] = 46
-        write_digits(to + ISO - 6, at - second * 1000000, 6)
-        return 0
-
-
-cdef int point_to(str text, Span *span, list made) except -1:
-    """Points the span to a text that is nobody else's."""
-    data = text.encode()
-    made.append(data)
-    span.text, span.size, span.quoted = PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), False
-    return 0
-
-
-cdef bint is_plain(str text) except -1:
-    """Whether JSON shows it as it is, between quotes."""
-    cdef Py_ssize_t size, n
-    if not PyUnicode_IS_ASCII(text):
-        return False
-    cdef const char *data = PyUnicode_AsUTF8AndSize(text, &size)
-    for n in range(size):
-        if data[n] < 32 or data[n] == 34 or data[n] == 92:
-            return False
-    return True
-
-
-cdef char *write_seconds(long long us, char *at) except NULL:
-    """Writes a duration (µs) in seconds as Python's repr of a float does. Where it ends."""
-    cdef long long whole = us // 1000000
-    cdef int digits = 0
-    cdef long long rest = whole
-    if us < 100 or us > 1000000000000000:  # with an exponent, or a sign, or without need
-        text = repr(us / 1e6).encode()
-        memcpy(at, PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
-        return at + PyBytes_GET_SIZE(text)
-    while rest or not digits:
-        digits += 1
-        rest //= 10
-    write_digits(at, whole, digits)
-    at += digits
-    at[0] = 46
-    write_digits(at + 1, us - whole * 1000000, 6)
-    at += 7
-    while (at - 1)[0] == 48 and (at - 2)[0] != 46:
-        at -= 1
-    return at

@@ -19,7 +19,7 @@ class Ids:
 
     def __init__(self, seed: str) -> None:
         self.random, self._numbers = Random(seed), Random(f"{seed}/uuids")
-        kernel = load("sim._fill")
+        kernel = load("sim._draws")
         self._write: Callable[[bytes], list[str]] = write_ids if kernel is None else kernel.write_ids
         self._pool: list[str] = []
         self._next = 0

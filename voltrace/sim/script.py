@@ -98,7 +98,7 @@ class Script:
 
 
 def _draw() -> Callable[[list[array[int]], bytes, int], list[list[int]]]:
-    kernel = load("sim._fill")
+    kernel = load("sim._draws")
     if kernel is not None:
         return kernel.draw
     from .draws import draw

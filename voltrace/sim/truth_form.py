@@ -41,7 +41,7 @@ class Form:
 
     The values are the instants and lapses named here, then the uuids of all runs, then `others`. ``instants`` and ``lapses`` (end, start) are
     numbers of a story's instants: its own start and end (which records these are differs between stories of a shape), then those of all records.
-    The kernel ``_fill`` has its own `Form`, which makes the same bytes.
+    The kernel ``_form`` has its own `Form`, which makes the same bytes.
     """
 
     instants: tuple[int, ...]
@@ -106,7 +106,7 @@ def compile_form(story: Story) -> Form | None:
     pieces = _MARK.sub(_open_text, text).split("\0")
     gaps = tuple(place[name] for name in pieces[1::2])
     pairs = tuple((int(end), int(start)) for end, start in (name.removeprefix("lapse").split("_") for name in lapses))
-    kernel = load("sim._fill")
+    kernel = load("sim._form")
     return (kernel.Form if kernel else Form)(tuple(int(name.removeprefix("instant")) for name in instants), pairs, pieces[::2], gaps)
 
 
