@@ -140,7 +140,7 @@ cdef class Sheet:
 
     def __cinit__(self, prefix, clock=None):
         self.prefix, self.clock, self.digits = prefix, clock, prefix.digits
-        self.second, self.blocks = -1, [Block() for _ in range(len(SERVICES) + 1)]
+        self.blocks = [Block() for _ in range(len(SERVICES) + 1)]
 
     def __dealloc__(self):
         cdef Py_ssize_t n
@@ -303,7 +303,7 @@ cdef class Sheet:
         cdef long long second = shown // 1000000
         cdef int micros = shown - second * 1000000
         cdef Py_ssize_t size
-        if second != self.second:
+        if self.head is None or second != self.second:
             self.second, self.head = second, self.prefix.head(second).encode()
             if PyBytes_GET_SIZE(self.head) + 6 > STAMP:
                 raise ValueError(f"no stamp may have more than {STAMP} bytes")

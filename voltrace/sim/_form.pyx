@@ -26,7 +26,7 @@ cdef class Form:
 
     cdef tuple instants, lapses, gaps
     cdef list pieces
-    cdef Py_ssize_t constant, room
+    cdef Py_ssize_t constant, needed, room
     cdef Value *values
     cdef char *scratch
     cdef long long *ats
@@ -37,10 +37,9 @@ cdef class Form:
     def __cinit__(self, tuple instants, tuple lapses, list pieces, tuple gaps):
         self.instants, self.lapses, self.gaps = instants, lapses, gaps
         self.pieces = [piece.encode() for piece in pieces]
-        self.constant, self.second = sum(map(len, self.pieces)), -1
-        self.values = <Value *>PyMem_Malloc((max(gaps) + 1) * sizeof(Value))
+        self.constant, self.needed = sum(map(len, self.pieces)), max(gaps) + 1
         self.scratch = <char *>PyMem_Malloc(len(instants) * ISO + len(lapses) * LAPSE)
-        if not (self.values and self.scratch):
+        if not self.scratch:
             raise MemoryError
 
     def __dealloc__(self):
@@ -49,14 +48,14 @@ cdef class Form:
         PyMem_Free(self.ats)
 
     def fill(self, story):
-        cdef Py_ssize_t n
-        cdef Value *value = self.values
+        cdef Py_ssize_t n, end, begin
         cdef char *at = self.scratch
         cdef char *start
-        cdef list made = []
-        cdef Py_ssize_t end, begin
-        cdef list runs = story.runs
+        cdef list made = [], runs = story.runs
+        ready, names = others(story)
         self._collect(story.start, story.end, runs)
+        self._reserve(len(self.instants) + len(self.lapses) + sum([len(run.ids) for run in runs]) + len(ready) + len(names))
+        cdef Value *value = self.values
         for n in self.instants:
             self._instant(self.ats[n], at)
             value.text, value.size, value.quoted = at, ISO, False
@@ -71,7 +70,6 @@ cdef class Form:
             for text in (<dict>run.ids).values():
                 value.text, value.quoted = PyUnicode_AsUTF8AndSize(text, &value.size), False
                 value += 1
-        ready, names = others(story)
         for text in <tuple>ready:
             point_to(text, value, made)
             value += 1
@@ -82,6 +80,17 @@ cdef class Form:
                 point_to("null" if name is None else quote(name), value, made)
             value += 1
         return self._join()
+
+    cdef int _reserve(self, Py_ssize_t count) except -1:
+        """Makes room for so many values."""
+        if count < self.needed:
+            raise ValueError(f"a form with {self.needed} gaps cannot be filled in with {count} values")
+        if count > self.room:
+            values = <Value *>PyMem_Realloc(self.values, count * sizeof(Value))
+            if not values:
+                raise MemoryError
+            self.values, self.room = values, count
+        return 0
 
     cdef bytes _join(self):
         cdef Py_ssize_t size = self.constant
@@ -133,7 +142,7 @@ cdef class Form:
     cdef int _instant(self, long long at, char *to) except -1:
         """Writes an instant as ISO 8601 without zone: `ISO` bytes."""
         cdef long long second = at // 1000000
-        if second != self.second:
+        if self.head is None or second != self.second:
             self.second, self.head = second, write_second(second).encode()
         memcpy(to, PyBytes_AS_STRING(self.head), ISO - 7)
         to[ISO - 7] = 46
