@@ -3,7 +3,8 @@
     python benchmarks/simulate.py [REQUESTS] [ROUNDS]
 
 Measures whole processes (user and system time), the least of all rounds: `voltrace simulate -o DIR` with its service files and truth, with the
-compiled kernel (if it was built) and in pure Python; the same to a pipe; and a loop that gives the finished lines to a logging.FileHandler, which is the least that a simulator which logs each line would do.
+compiled kernels (if they were built) and in pure Python; the same to a pipe; and a loop that gives the finished lines to a logging.FileHandler,
+which is the least that a simulator which logs each line would do.
 Then says where the time goes, by module, from one run under cProfile (which makes calls dearer than they are: read the order, not the
 figures). Machines are noisy: trust the ratios of one run, not its seconds.
 """
