@@ -11,7 +11,7 @@ import pytest
 
 from voltrace.formats import FORMATS, PACKINGS
 from voltrace.kernel import PURE, load
-from voltrace.sim.cloud import Host
+from voltrace.sim.cloud import Host, RunFault
 from voltrace.sim.draws import draw
 from voltrace.sim.ids import write_ids
 from voltrace.sim.scenario_file import load_scenario
@@ -78,6 +78,15 @@ def test_kernel__rotated_files__the_pure_bytes(tmp_path, monkeypatch):
     files = _both(tmp_path, monkeypatch, "mishaps", requests=60, seed=5)
     older = [name for name in files if name.endswith(".1")]
     assert older and all(files[name] and files[name.removesuffix(".1")] for name in older)
+
+
+def test_kernel__several_schedulers_and_overlapping_exports__the_pure_bytes(tmp_path, monkeypatch):
+    overlap = RunFault(kind="file-exported-twice", service="volume", at_s=10, for_s=6)
+    scenario = replace(load_scenario("multi-backend"), schedulers=3, faults=(overlap, RunFault(kind="file-cut", service="api", at_s=12)))
+    files = _both(tmp_path, monkeypatch, scenario, requests=40, seed=8, arrivals="poisson:2")
+    older, own = files["c-vol.log.1"].splitlines(), files["c-vol.log"].splitlines()
+    both = next(n for n in range(len(older), 0, -1) if older[-n:] == own[:n])
+    assert 0 < both < min(len(older), len(own))
 
 
 @pytest.mark.parametrize(("make", "format"), [(_named, "short-precise"), (_named, "oslo"), (_clocks, "short-precise"), (_limited, "with-unit")])
