@@ -7,13 +7,13 @@ Each is a list of quantiles in microseconds; times in between are interpolated.
 from __future__ import annotations
 
 import tomllib
+from array import array
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
+from math import ceil
 from pathlib import Path
-
-import numpy as np
 
 from .errors import UsageError
 
@@ -28,10 +28,15 @@ class Times:
     n: int
     source: str
 
-    def tabulate(self, levels: tuple[float, ...], size: int) -> np.ndarray:
+    def tabulate(self, levels: tuple[float, ...], size: int) -> array[int]:
         """``size`` equally likely values (whole µs, at least 1), the mid-points of as many equal slices of the distribution."""
-        slices = (np.arange(size) + 0.5) / size
-        return np.maximum(1, np.rint(np.interp(slices, levels, self.quantiles_us))).astype(np.int64)
+        values = array("q")
+        for low, high, first, last in zip(levels, levels[1:], self.quantiles_us, self.quantiles_us[1:]):
+            slope = (last - first) / (high - low)
+            end = ceil(high * size - 0.5)
+            slice = [round(slope * ((n + 0.5) / size - low) + first) for n in range(len(values), end)]
+            values.extend(slice if first >= 1 else [max(1, value) for value in slice])
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Profile:
         except KeyError:
             raise UsageError(f"profile {self.name} has no figure '{figure}'") from None
 
-    def tabulate(self, figure: str, size: int) -> np.ndarray:
+    def tabulate(self, figure: str, size: int) -> array[int]:
         """``size`` equally likely values (µs) of a figure; of the profile that comes with voltrace, if this one lacks the figure."""
         profile = self if figure in self.times else default_profile()
         return profile[figure].tabulate(profile.levels, size)

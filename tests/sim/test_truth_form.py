@@ -26,7 +26,7 @@ def test_form__every_story__the_line_that_encoding_gives(scenario, release, monk
 
 def test_form__two_equal_instants__is_not_made(monkeypatch):
     stories = []
-    monkeypatch.setattr(truth.TruthWriter, "line", lambda self, story: stories.append(story) or "{}")
+    monkeypatch.setattr(truth.TruthWriter, "line", lambda self, story: stories.append(story) or b"{}")
     run("devstack", requests=1)
     story = stories[0]
     assert compile_form(story) is not None

@@ -26,13 +26,13 @@ def redact(reading: Reading, verdicts: Mapping[str, Verdict]) -> tuple[Reading, 
     """Copies of a reading and its verdicts in which names are pseudonyms."""
     mask = _Mask(reading)
     shown = Reading(
-        [mask.timeline(t) for t in reading.timelines],
-        {service: mask.coverage(c) for service, c in reading.coverage.items()},
-        [mask.diagnostic(d) for d in reading.diagnostics],
-        reading.lines,
-        reading.unrecognised,
-        [mask.path(s) for s in reading.sources],
-        reading.records_lost,
+        timelines=[mask.timeline(t) for t in reading.timelines],
+        coverage={service: mask.coverage(c) for service, c in reading.coverage.items()},
+        diagnostics=[mask.diagnostic(d) for d in reading.diagnostics],
+        lines=reading.lines,
+        unrecognised=reading.unrecognised,
+        sources=[mask.path(s) for s in reading.sources],
+        records_lost=reading.records_lost,
     )
     return shown, {key: replace(v, deviations=tuple(map(mask.deviation, v.deviations))) for key, v in verdicts.items()}
 

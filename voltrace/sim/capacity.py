@@ -14,6 +14,7 @@ from .cloud import Backend, PoolShape, Scenario
 from .template import python_datetime, python_timestamp
 
 _FIELD = re.compile(r"%\((\w+)\)s")
+_NUMBER = re.compile(r"'(\w+)': %\((reported_\w+)\)s")
 _DATETIME = re.compile(r"datetime\.datetime\([^)]*\)")
 
 
@@ -86,7 +87,10 @@ class Pool:
         self.rooms: dict[bool, float] = {}
         self.templates: dict[str, str] = {}
         self.as_reported = False
+        self.read: dict[str, Any] | None = None
         self.last_report: tuple[int, dict] | None = None
+        self.believed: dict[str, object] | None = None
+        self.answers: dict[tuple, tuple[tuple[str, ...], dict[str, object]]] = {}  # what filters said, until the belief or the report changes
         self.judgements: dict[str, Any] = {}  # what was found out about the last report, until the next
         self.stats = self.measure(at)
         self.free: float = self.stats.free
@@ -121,7 +125,8 @@ class Pool:
         self._change(False)
 
     def _change(self, as_reported: bool) -> None:
-        self.shown, self.described, self.rooms, self.as_reported = None, None, {}, as_reported
+        self.shown, self.described, self.believed, self.as_reported = None, None, None, as_reported
+        self.rooms, self.answers = {}, {}
 
     def take_over(self) -> bool:
         """The scheduler believes the last report, unless its own belief is newer. Whether it did."""
@@ -214,12 +219,14 @@ class Pool:
         return template
 
     def _believed(self) -> dict[str, object]:
-        return {
-            "free": self.free if self.finite else self.total,
-            "allocated": self.allocated,
-            "provisioned": self.provisioned,
-            "updated": python_timestamp(self.updated),
-        }
+        if self.believed is None:
+            self.believed = {
+                "free": self.free if self.finite else self.total,
+                "allocated": self.allocated,
+                "provisioned": self.provisioned,
+                "updated": python_timestamp(self.updated),
+            }
+        return self.believed
 
     def reported(self, payloads: dict[str, str]) -> dict[str, object]:
         """The last report's fields; ``stats`` is the whole of it as the scheduler keeps it, ``report_pool`` as the backend sends it."""
@@ -243,8 +250,12 @@ class Pool:
         return self.last_report[1]
 
     def announced(self, payloads: dict[str, str]) -> dict[str, Any]:
-        """The capabilities that CapabilitiesFilter compares: those that the line of the last report shows."""
-        return ast.literal_eval(_DATETIME.sub("None", str(self.reported(payloads)["stats"])))
+        """The capabilities that CapabilitiesFilter compares: those that the line of the last report shows. Read once; later reports differ in numbers only."""
+        reported = self.reported(payloads)
+        if self.read is None:
+            self.read = ast.literal_eval(_DATETIME.sub("None", str(reported["stats"])))
+        numbers = {key: reported[field] for key, field in _NUMBER.findall(payloads[f"stats_{self.backend.driver}"])}
+        return self.read | {key: number for key, number in numbers.items() if not isinstance(number, str)}
 
 
 def open_pools(scenario: Scenario, at: Callable[[], int]) -> list[Pool]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import accumulate, cycle
 from random import Random
+from typing import ClassVar
 
 from ..lifecycle import Step
 from .script import Script, Stage
@@ -91,6 +92,7 @@ class Rewritten(Records):
     """Records of which some texts are changed when they are written. ``rewrites`` has one for each record, None where nothing changes."""
 
     rewrites: tuple[Rewrite | None, ...] = ()
+    rewritten: ClassVar[bool] = True
 
     def write(self, plays: Iterable[tuple[list[str], list[str], tuple]]) -> list[str]:
         texts = Records.write(self, plays)

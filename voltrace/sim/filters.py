@@ -101,6 +101,26 @@ ASK: dict[str, Callable[[Pool, Question], Said]] = {
 }
 
 
+def ask_all(pool: Pool, n: int, filters: tuple[str, ...], question: Question) -> tuple[tuple[str, ...], dict[str, object]]:
+    """What the filters say of pool ``n``, one after the other up to the first that does not let it pass, and the pool's fields for the lines of a choice.
+
+    A pool remembers it as long as the scheduler believes and has heard the same of it.
+    """
+    kind = question.kind
+    key = (question.size, kind and kind.name, question.zone, pool.host in question.tried)
+    known = pool.answers.get(key)
+    if known is None:
+        verdicts, fields = [], dict(pool.fields(question.payloads, n))
+        for name in filters:
+            verdict, said = ASK[name](pool, question)
+            verdicts.append(verdict)
+            fields.update({f"{field}_{n}": value for field, value in said.items()})
+            if verdict not in PASSES:
+                break
+        known = pool.answers[key] = tuple(verdicts), fields
+    return known
+
+
 def weigh(scenario: Scenario, fit: Sequence[Pool], question: Question) -> tuple[list[Pool], dict[str, object]]:
     """The pools, the best first, and fields: each weigher's extremes, and all weights as their line shows them. Ties keep their order."""
     weights = [0.0] * len(fit)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
+
+from ..kernel import load
 
 _POOL = 1024
 _SIZE = 37  # a uuid's 36 characters and a blank
@@ -16,6 +19,8 @@ class Ids:
 
     def __init__(self, seed: str) -> None:
         self.random, self._numbers = Random(seed), Random(f"{seed}/uuids")
+        kernel = load("sim._draws")
+        self._write: Callable[[bytes], list[str]] = write_ids if kernel is None else kernel.write_ids
         self._pool: list[str] = []
         self._next = 0
 
@@ -23,7 +28,7 @@ class Ids:
         """That many random uuids."""
         start, end = self._next, self._next + count
         if end > len(self._pool):
-            self._pool = self._pool[start:] + _make(self._numbers, max(_POOL, count))
+            self._pool = self._pool[start:] + self._write(self._numbers.randbytes(16 * max(_POOL, count)))
             start, end = 0, count
         self._next = end
         return self._pool[start:end]
@@ -33,9 +38,9 @@ class Ids:
         return self.take(1)[0]
 
 
-def _make(numbers: Random, count: int) -> list[str]:
-    """``count`` uuids: their texts are laid out together, one character of all of them at a time."""
-    digits = numbers.randbytes(16 * count).hex().encode()
+def write_ids(numbers: bytes) -> list[str]:
+    """The uuids of random numbers of 16 bytes: their texts are laid out together, one character of all of them at a time."""
+    count, digits = len(numbers) // 16, numbers.hex().encode()
     text = bytearray((b"-" * 36 + b" ") * count)
     for n, place in enumerate(_PLACES):
         text[place::_SIZE] = digits[n::32]

@@ -61,27 +61,31 @@ def compose_receipt(stage: Stage, run: int, exceeded: bool, retries: bool) -> Sc
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """What is the same for every choice of a site: the numbers of each backend's pools, which pools are thin, and the weighers."""
+    """What is the same for every choice of a site: the numbers of each backend's pools, which pools are thin, the filters and the weighers."""
 
     homes: tuple[tuple[int, ...], ...]
     thin: tuple[bool, ...]
+    filters: tuple[str, ...]
     weighers: tuple[str, ...]
 
 
 class Choice(NamedTuple):
     """What a choice is made of, as far as its lines differ: a script is compiled for each that occurs.
 
-    ``states``: of each backend, whether it is listed. ``fresh``: of each pool, whether its report is taken over. ``rounds``: of each filter, the
-    pools that it was asked about and its verdicts. ``thick``: the volume is to be thick wherever it is made. ``chosen`` is the chosen pool's
-    number, -1 if none is.
+    ``states``: of each backend, whether it is listed. ``fresh``: of each pool, whether its report is taken over. ``verdicts``: of each pool, those of
+    the filters that were asked about it. ``thick``: the volume is to be thick wherever it is made. ``chosen`` is the chosen pool's number, -1 if none is.
     """
 
     layout: Layout
     states: tuple[str, ...]
     fresh: tuple[bool, ...]
-    rounds: tuple[tuple[str, tuple[int, ...], tuple[str, ...]], ...]
+    verdicts: tuple[tuple[str, ...], ...]
     thick: bool
     chosen: int
+
+    def round(self, n: int) -> list[tuple[int, str]]:
+        """The pools that the n-th filter was asked about, and its verdicts."""
+        return [(pool, said[n]) for pool, said in enumerate(self.verdicts) if len(said) > n]
 
 
 def compose_choice(stage: Stage, run: int, zero: Script, choice: Choice) -> Script:
@@ -104,10 +108,10 @@ def compose_choice(stage: Stage, run: int, zero: Script, choice: Choice) -> Scri
             c.say("oversubscription-no-thin-sched-utils")
     c.say("backends-left-at-start", pause, count=len(listed))
     results = []
-    for name, asked, verdicts in choice.rounds:
-        for n, verdict in zip(asked, verdicts):
+    for k, name in enumerate(choice.layout.filters):
+        for n, verdict in choice.round(k):
             _SAY[name](c, n, verdict, choice)
-        results.append((name, [n for n, verdict in zip(asked, verdicts) if verdict in PASSES]))
+        results.append((name, [n for n, verdict in choice.round(k) if verdict in PASSES]))
         c.say("filter-returned", filter=name, count=len(results[-1][1]))
     fit = results[-1][1]
     if not fit:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
-
-import numpy as np
+from typing import TYPE_CHECKING, BinaryIO
 
 from ..formats import SERVICE_FILES
 from ..lifecycle import API
 from .cloud import RunFault, Scenario
 from .site import Moment, Site
 from .truth import Story
+from .write import Clock
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _LEFT_BYTES = 40  # of a record in which a file breaks off: less than its prefix and logger
 _OLDER = ("file-rotated", "file-exported-twice")
@@ -24,7 +25,7 @@ def of_kind(scenario: Scenario, *kinds: str) -> list[RunFault]:
     return [fault for fault in scenario.faults if fault.kind in kinds]
 
 
-def stepping_clock(scenario: Scenario, start: int) -> Callable[[np.ndarray], np.ndarray] | None:
+def stepping_clock(scenario: Scenario, start: int) -> Clock | None:
     """A clock (µs) that is set back as the scenario says; None if it is not."""
     steps = [(start + round(fault.at_s * 1e6), round(fault.by_s * 1e6)) for fault in of_kind(scenario, "clock-stepped")]
     if not steps:

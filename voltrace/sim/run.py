@@ -23,7 +23,8 @@ from .ids import Ids
 from .journal import open_journal
 from .load import Arrivals, read_arrivals, wishes
 from .mishaps import cut_files, divide, lost_names, older_name, older_names, stepping_clock, watch
-from .play import Plays, Prefix
+from .play import Plays
+from .prefix import Prefix
 from .progress import Progress
 from .release import Release, load_release
 from .scenario_file import load_scenario
@@ -31,7 +32,7 @@ from .script import Stage
 from .services import open_services, run_load
 from .site import Site
 from .truth import TruthWriter
-from .write import Merger
+from .write import Merger, open_sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,25 +107,22 @@ def simulate(plan: Plan, merged: BinaryIO, truth: BinaryIO, services: dict[str, 
     import simpy
 
     stage = Stage(plan.release, catalogue(), plan.format, plan.colour, plan.debug, plan.profile, plan.scenario.lines_of_libraries, plan.scenario.access_lines)
-    journal = open_journal(plan.scenario, plan.format)
-    merger, truths = Merger(merged, services, plan.packing.pack if plan.packing else None, journal), TruthWriter(truth)
+    journal, prefix, clock = open_journal(plan.scenario, plan.format), Prefix(plan.format), stepping_clock(plan.scenario, plan.start)
+    sheet = open_sheet(prefix, clock, plan.packing.pack if plan.packing else None, journal)
+    turns = divide(plan.scenario, plan.start, older) if older else None
+    merger, truths = Merger(sheet, merged, services, turns), TruthWriter(truth)
     env = simpy.Environment(initial_time=plan.start)
-    progress = Progress(plan.requests)
-
-    plays = Plays(Prefix(plan.format), merger)
-    plays.clock = stepping_clock(plan.scenario, plan.start)
-    if older:
-        merger.turns = divide(plan.scenario, plan.start, older)
+    progress, plays = Progress(plan.requests), Plays(merger)
 
     def tick() -> None:
         until = plays.horizon(env.now)
         plays.write()
         merger.flush(until)
-        if journal is None and plays.clock is None:  # else it is not known yet which requests lose lines, or which come first by that clock
+        if journal is None and clock is None:  # else it is not known yet which requests lose lines, or which come first by that clock
             truths.flush(*site.clocks.told(until))
         progress.show(site.sent)
 
-    site = Site(env, plan.scenario, stage, plays, truths, plan.seed, tick)
+    site = Site(env, plan.scenario, stage, prefix, plays, truths, plan.seed, tick)
     open_services(site)
     watch(site, plan.start)
     load = wishes(plan.scenario, plan.requests, Random(f"{plan.seed}/load"), Ids(f"{plan.seed}/global-ids"))

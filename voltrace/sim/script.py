@@ -6,13 +6,13 @@ that differ from request to request stay open (`Field`); everything else is fill
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 
-import numpy as np
-
 from ..formats import COLOURS, Format, write_body, write_context, write_traceback
+from ..kernel import load
 from ..lifecycle import FAILURE, PENDING, REVERTED, REVERTING, RUNNING, SUCCESS, VOLUME_CREATE, Flow, Step, level_of
 from ..messages import Catalogue
 from ..profile import Profile
@@ -22,7 +22,7 @@ from .work import IN_DATABASE, Stretch, stretches
 
 TABLE_SIZE = 1024  # a power of two: a random number's low bits pick a value
 _BLOCK = 256  # at most so many plays' times are drawn together
-_AT_ONCE = np.zeros(TABLE_SIZE, np.int64)
+_AT_ONCE = array("q", bytes(8 * TABLE_SIZE))
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Stage:
     lines_of_libraries: bool
     access_lines: bool
     payloads: dict[str, str] = field(default_factory=dict)
-    tables: dict[str, np.ndarray] = field(default_factory=dict)
+    tables: dict[str, array[int]] = field(default_factory=dict)
     scripts: dict[tuple, Script] = field(default_factory=dict)
     layouts: dict[tuple, int] = field(default_factory=dict)
 
@@ -50,7 +50,7 @@ class Stage:
         """Whether the web server's access lines are in the API's log: files that Cinder writes itself have none."""
         return self.access_lines and self.format.layout == "devstack"
 
-    def table(self, figure: str) -> np.ndarray:
+    def table(self, figure: str) -> array[int]:
         """Equally likely values (µs) of a figure, `TABLE_SIZE` of them."""
         table = self.tables.get(figure)
         if table is None:
@@ -79,7 +79,7 @@ class Script:
     """
 
     service: str
-    pauses: list[np.ndarray]
+    pauses: list[array[int]]
     records: Records
     written: tuple[int, ...] | None
     steps: tuple[tuple[int, Step], ...]
@@ -96,11 +96,19 @@ class Script:
     def draw(self, times: Random) -> list[int]:
         """The lapse (µs) from the beginning to each record of a play."""
         if not self.drawn:
-            # A block of plays at a time: numpy draws many as fast as Python draws one.
-            size, self.block = len(self.pauses), min(_BLOCK, 4 * self.block)
-            chances = np.frombuffer(times.randbytes(2 * self.block * size), "<u2").reshape(size, self.block) % TABLE_SIZE
-            self.drawn = np.column_stack([table[picked] for table, picked in zip(self.pauses, chances)]).cumsum(axis=1).tolist()
+            # A block of plays at a time costs less.
+            self.block = min(_BLOCK, 4 * self.block)
+            self.drawn = _draw()(self.pauses, times.randbytes(2 * self.block * len(self.pauses)), self.block)
         return self.drawn.pop()
+
+
+def _draw() -> Callable[[list[array[int]], bytes, int], list[list[int]]]:
+    kernel = load("sim._draws")
+    if kernel is not None:
+        return kernel.draw
+    from .draws import draw
+
+    return draw
 
 
 class Composer:
@@ -113,7 +121,7 @@ class Composer:
         self.states = dict(after.states) if after else begun
         self.payloads = dict(after.payloads if after else stage.payloads)
         self.journal = stage.format.layout == "devstack"
-        self.pauses: list[np.ndarray] = []
+        self.pauses: list[array[int]] = []
         self.works: list[bool] = []
         self.texts: list[str | None] = []
         self.steps: list[tuple[int, Step]] = []

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from ..lifecycle import SCHEDULER
 from ..verdict import Outcome
 from .capacity import Home, Pool
-from .filters import ASK, PASSES, Question, weigh
+from .filters import PASSES, Question, ask_all, weigh
 from .lines_scheduler import DOWN, GOES, GONE, LISTED, NO_WEIGHED, Choice, compose_choice, compose_receipt
 from .lines_volume import FAILURES
 from .machines import claim, play_on
@@ -79,27 +79,20 @@ def _choose(site: Site, scheduler: Scheduler, request: Request, run: Run, values
     silent = bool(fault and fault.kind == "service-down") or site.is_silent()
     layout, pools = site.layout, scheduler.pools
     states = tuple([_state(pools[numbers[0]].home, scheduler, silent) for numbers in layout.homes])
-    left = [n for numbers, state in zip(layout.homes, states) if state == LISTED for n in numbers]
-    fresh = [False] * len(pools)
-    for n in left:
-        fresh[n] = pools[n].take_over()
-    for n, pool in enumerate(pools):
-        values.update(pool.fields(site.payloads, n))
-        if pool.thin and not question.thin and question.factored:
-            values[f"factors_{n}"] = pool.show_factors(site.payloads, False)
-    rounds = []
-    for name in scenario.filters:
-        ask, passing, verdicts = ASK[name], [], []
-        for n in left:
-            verdict, said = ask(pools[n], question)
-            verdicts.append(verdict)
-            if verdict in PASSES:
-                passing.append(n)
-            if said:
-                for key, value in said.items():
-                    values[f"{key}_{n}"] = value
-        rounds.append((name, tuple(left), tuple(verdicts)))
-        left = passing
+    fresh, verdicts, left = [False] * len(pools), [()] * len(pools), []
+    for numbers, state in zip(layout.homes, states):
+        for n in numbers:
+            pool = pools[n]
+            if state != LISTED:
+                values.update(pool.fields(site.payloads, n))
+                continue
+            fresh[n] = pool.take_over()
+            verdicts[n], said = ask_all(pool, n, layout.filters, question)
+            values.update(said)
+            if pool.thin and not question.thin and question.factored:
+                values[f"factors_{n}"] = pool.show_factors(site.payloads, False)
+            if not verdicts[n] or verdicts[n][-1] in PASSES:
+                left.append(n)
     chosen = None
     if left:
         best, weights = weigh(scenario, [pools[n] for n in left], question)
@@ -114,7 +107,7 @@ def _choose(site: Site, scheduler: Scheduler, request: Request, run: Run, values
     if "IgnoreAttemptedHostsFilter" in scenario.filters:
         values["tried_before"] = site.stage.release.texts(request.tried)
     number = pools.index(chosen) if chosen else -1
-    choice = Choice(layout, states, tuple(fresh), tuple(rounds), not question.thin, number)
+    choice = Choice(layout, states, tuple(fresh), tuple(verdicts), not question.thin, number)
     return site.stage.script(compose_choice, request.attempt, receipt, choice), chosen
 
 

@@ -23,6 +23,7 @@ from .load import Wish
 from .machines import open_machines
 from .outage import OUTAGES
 from .play import Play, Plays
+from .prefix import Prefix
 from .quotas import Quotas
 from .schedulers import open_schedulers
 from .script import TABLE_SIZE, Script, Stage
@@ -101,8 +102,10 @@ class Moment:
 class Site:
     """What the services share. Everything random comes from the seed."""
 
-    def __init__(self, env: simpy.Environment, scenario: Scenario, stage: Stage, plays: Plays, truth: TruthWriter, seed: int, tick: Callable[[], None]) -> None:
-        self.env, self.scenario, self.stage, self.plays, self.truth, self.tick = env, scenario, stage, plays, truth, tick
+    def __init__(
+        self, env: simpy.Environment, scenario: Scenario, stage: Stage, prefix: Prefix, plays: Plays, truth: TruthWriter, seed: int, tick: Callable[[], None]
+    ) -> None:
+        self.env, self.scenario, self.stage, self.prefix, self.plays, self.truth, self.tick = env, scenario, stage, prefix, plays, truth, tick
         self.clocks = Clocks(scenario, int(env.now))
         self.times, self.ids = Random(f"{seed}/times"), Ids(f"{seed}/ids")
         self.payloads = stage.payloads
@@ -114,7 +117,7 @@ class Site:
         self.pool_of = {pool.host: pool for pool in self.pools}
         numbers = range(len(self.pools))
         homes = tuple(tuple(k for k in numbers if self.pools[k].home.number == n) for n in range(len(scenario.backends)))
-        self.layout = Layout(homes, tuple(pool.thin for pool in self.pools), scenario.weighers)
+        self.layout = Layout(homes, tuple(pool.thin for pool in self.pools), scenario.filters, scenario.weighers)
         self.factored = stage.release.name in stage.rows["storage-capacity-factors"].lines
         self.pids = iter(range(self.times.randrange(2000, 20000), 1 << 22, 7))
         self.workers = [self._process(API, scenario.api_host) for _ in range(scenario.api_workers)]
@@ -170,7 +173,7 @@ class Site:
 
     def _process(self, service: str, host: str) -> Process:
         pid, host = next(self.pids), host or self.scenario.node
-        return Process(service, str(pid), self.plays.prefix.tail(service, host, pid), host, clock_of(self.scenario.host(host), self.clocks.start))
+        return Process(service, str(pid), self.prefix.tail(service, host, pid), host, clock_of(self.scenario.host(host), self.clocks.start))
 
     def _warm_up(self) -> None:
         """The workers have met every type before, and the scheduler has just placed a volume of the default one."""

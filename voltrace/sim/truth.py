@@ -14,6 +14,7 @@ from .stepped import as_shown
 from .truth_form import Form, compile_form, encode
 
 _ORDER = {API: 0, SCHEDULER: 1, VOLUME: 2}
+_BLOCK = 50  # lines written at a time
 
 
 @dataclass(slots=True, eq=False)
@@ -81,9 +82,12 @@ class Story:
         """Records with the request id are written: the timeline reaches at least to the last of them."""
         first, last = play.script.own
         if last >= first:
-            start, end = play.at(first), play.at(last)
-            self.start = min(self.start or start, start)
-            self.end = max(self.end, end)
+            lapses = play.shown or play.lapses
+            start, end = play.begin + lapses[first], play.begin + lapses[last]
+            if not self.start or start < self.start:
+                self.start = start
+            if end > self.end:
+                self.end = end
 
     def hand_over(self, sender: str, receiver: str, attempt: int, sent: int | None, received: int | None, server: str | None = None) -> None:
         """A cast and its receipt, if there was one."""
@@ -184,10 +188,10 @@ class TruthWriter:
         for story in ready:
             del self.begun[story.request_id]
             self.ended.discard(story.request_id)
-        for story in ready:
-            self.file.write(f"{self.line(story)}\n".encode())
+        for start in range(0, len(ready), _BLOCK):
+            self.file.write(b"\n".join([*map(self.line, ready[start : start + _BLOCK]), b""]))
 
-    def line(self, story: Story) -> str:
+    def line(self, story: Story) -> bytes:
         """A story as a line of truth.jsonl."""
         shape = story.shape
         if shape is None:

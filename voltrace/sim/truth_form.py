@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from ..encode import encode_failure_told, encode_truth, instant, write_second
+from ..kernel import load
 
 if TYPE_CHECKING:
     from .play import Play
@@ -27,41 +27,45 @@ _MARK = re.compile(r'"\\u0000((id|instant)?\w+)"')
 _get_quoted = attrgetter(*_QUOTED)
 _SIZE = 987_654_321  # a size in GB that stands for whatever the size is
 _EPOCH, _STEP = 10**15, 10**9
-_quote = lru_cache(maxsize=1024)(_ENCODE)
+quote = lru_cache(maxsize=1024)(_ENCODE)
 
 
-def encode(story: Story) -> str:
+def encode(story: Story) -> bytes:
     """A story as a line of truth.jsonl."""
-    return _ENCODE(encode_truth(story.timeline, story.outcome, story.faults))
+    return _ENCODE(encode_truth(story.timeline, story.outcome, story.faults)).encode()
 
 
 @dataclass(slots=True, eq=False)
 class Form:
-    """A line of truth.jsonl in ``pieces``, every other one a gap; ``spread`` lays the values that `fill` collects out over the gaps.
+    """A line of truth.jsonl in ``pieces``, with a gap behind each but the last; ``gaps`` are the numbers of the values that fill them.
 
-    ``instants`` and ``lapses`` (end, start) are numbers of a story's instants, in the order of `_instants`.
+    The values are the instants and lapses named here, then the uuids of all runs, then `others`. ``instants`` and ``lapses`` (end, start) are
+    numbers of a story's instants: its own start and end (which records these are differs between stories of a shape), then those of all records.
+    The kernel ``_form`` has its own `Form`, which makes the same bytes.
     """
 
     instants: tuple[int, ...]
     lapses: tuple[tuple[int, int], ...]
     pieces: list[str]
-    spread: Callable[[list[str]], tuple[str, ...]]
+    gaps: tuple[int, ...]
 
-    def fill(self, story: Story) -> str:
+    def fill(self, story: Story) -> bytes:
         """The line of a story of this form's shape."""
         ats = _instants(story)
         values = [f"{write_second((at := ats[n]) // 1_000_000)}.{str(at)[-6:]}" for n in self.instants]
         values += [repr((ats[end] - ats[start]) / 1e6) for end, start in self.lapses]
         for run in story.runs:
             values += run.ids.values()
-        values += _others(story)
-        pieces = self.pieces.copy()
-        pieces[1::2] = self.spread(values)
-        return "".join(pieces)
+        ready, names = others(story)
+        values += ready
+        values += map(quote, names)
+        pieces = [""] * (2 * len(self.pieces) - 1)
+        pieces[::2] = self.pieces
+        pieces[1::2] = map(values.__getitem__, self.gaps)
+        return "".join(pieces).encode()
 
 
 def _instants(story: Story) -> list[int]:
-    """First the story's own start and end: which records these are differs between stories of a shape."""
     ats = [story.start, story.end]
     for run in story.runs:
         for play in run.plays:
@@ -70,16 +74,13 @@ def _instants(story: Story) -> list[int]:
     return ats
 
 
-def _others(story: Story) -> list[str]:
-    """What else is open, as JSON."""
-    others = [*map(_quote, _get_quoted(story))]
-    others += (_quote(story.size_gb), _failures(story), _ENCODE(story.faults) if story.faults else "[]")
-    others += [_quote(handoff[5]) for handoff in story.handoffs]
-    return others
-
-
-def _failures(story: Story) -> str:
-    return _ENCODE([encode_failure_told(failure) for failure in story.told_failures]) if story.failures else "[]"
+def others(story: Story) -> tuple[tuple[str, str], list[str | int | None]]:
+    """What else is open: failures and faults as JSON, and names, numbers and nulls that are yet to be `quote`d."""
+    failures = _ENCODE([encode_failure_told(failure) for failure in story.told_failures]) if story.failures else "[]"
+    names = [*_get_quoted(story), story.size_gb]
+    for handoff in story.handoffs:
+        names.append(handoff[5])
+    return (failures, _ENCODE(story.faults) if story.faults else "[]"), names
 
 
 def compile_form(story: Story) -> Form | None:
@@ -94,19 +95,19 @@ def compile_form(story: Story) -> Form | None:
     told = encode_truth(marked.timeline, marked.outcome, []) | {"failures": "\0failures", "faults": "\0faults"}
     names: dict[object, str] = {instant(mark): f"instant{n}" for n, mark in enumerate(marks)}
     ids = [uuid for run in marked.runs for uuid in run.ids.values()]
-    others = [*(f"\0{name}" for name in _QUOTED), _SIZE, "\0failures", "\0faults", *(handoff[5] for handoff in marked.handoffs)]
-    names |= {uuid: f"id{n}" for n, uuid in enumerate(ids)} | {other: f"other{n}" for n, other in enumerate(others)}
+    rest = ["\0failures", "\0faults", *(f"\0{name}" for name in _QUOTED), _SIZE, *(handoff[5] for handoff in marked.handoffs)]
+    names |= {uuid: f"id{n}" for n, uuid in enumerate(ids)} | {other: f"other{n}" for n, other in enumerate(rest)}
     found: dict[str, None] = {}
     text = _ENCODE(_open(told, names, found))
     instants = [name for name in found if name.startswith("instant")]
     lapses = [name for name in found if name.startswith("lapse")]
-    order = [*instants, *lapses, *(f"id{n}" for n in range(len(ids))), *(f"other{n}" for n in range(len(others)))]
+    order = [*instants, *lapses, *(f"id{n}" for n in range(len(ids))), *(f"other{n}" for n in range(len(rest)))]
     place = {name: n for n, name in enumerate(order)}
     pieces = _MARK.sub(_open_text, text).split("\0")
-    spread = itemgetter(*(place[name] for name in pieces[1::2]))
-
-    pairs = [name.removeprefix("lapse").split("_") for name in lapses]
-    return Form(tuple(int(name.removeprefix("instant")) for name in instants), tuple((int(i), int(j)) for i, j in pairs), pieces, spread)
+    gaps = tuple(place[name] for name in pieces[1::2])
+    pairs = tuple((int(end), int(start)) for end, start in (name.removeprefix("lapse").split("_") for name in lapses))
+    kernel = load("sim._form")
+    return (kernel.Form if kernel else Form)(tuple(int(name.removeprefix("instant")) for name in instants), pairs, pieces[::2], gaps)
 
 
 def _open_text(match: re.Match[str]) -> str:

@@ -2,83 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import compress
-from typing import BinaryIO
-
-import numpy as np
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from ..formats import SERVICE_FILES
-from .journal import Journal
+from ..kernel import load
 
-_BLOCK = 200  # records joined at a time: larger blocks leave the caches, and their memory is given back and fetched again each time
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .journal import Journal
+    from .play import Play
+    from .prefix import Prefix
+    from .script import Script
+
+SERVICES = tuple(SERVICE_FILES)
+
+Clock = Callable[["np.ndarray"], "np.ndarray"]
+
+
+class File(Protocol):
+    """What takes the bytes of records."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """Two files that take the same bytes: a service's older one, and its own while they overlap."""
+
+    older: File
+    own: File
+
+    def write(self, data: bytes, /) -> None:
+        self.older.write(data)
+        self.own.write(data)
+
+
+class Sheet(Protocol):
+    """Records that wait to be written. `Texts` has them as texts, the kernel ``_fill`` fills them in as bytes when their turn has come.
+
+    Where instants tie, an earlier service of `SERVICES` goes first, and records of one service keep the order in which they came.
+    """
+
+    def put(self, script: Script, plays: list[Play]) -> None:
+        """Further records: those of plays of a script."""
+
+    def flush(self, now: int | None, files: list[File | None]) -> list[int | None]:
+        """Writes what lies before ``now`` (all if None), in the order of its instants: each record to its service's file (None: there is none), all to the last.
+
+        The instant of each service's last record that was written; None where none was.
+        """
+
+
+def open_sheet(prefix: Prefix, clock: Clock | None, pack: Callable[[str], bytes] | None, journal: Journal | None) -> Sheet:
+    """A sheet for lines with these prefixes: the kernel's, unless the texts of records are needed or it is not there.
+
+    ``clock`` makes instants those that a clock shows; ``pack`` makes an entry's bytes of a line; what ``journal`` drops is not written.
+    """
+    kernel = load("sim._fill") if pack is None and journal is None else None
+    if kernel is not None:
+        return kernel.Sheet(prefix, clock)
+    from .texts import Texts
+
+    return Texts(prefix, clock, pack, journal)
 
 
 class Merger:
-    """Takes records in any order that does not go back behind the clock, gives them out in the order of their instants.
+    """Takes plays in any order that does not go back behind the clock, has their records written in the order of their instants.
 
-    Where instants tie, an earlier service of `SERVICE_FILES` goes first, and records of one service keep the order in which they came.
-    What a ``journal`` drops is not written. ``last`` is the instant of each service's last record that was written.
+    ``last`` is the instant of each service's last record that was written.
     Of a service in ``turns``, the file begins at the first instant, and what lies before the second is in the file named there.
     """
 
     def __init__(
-        self, merged: BinaryIO, services: dict[str, BinaryIO] | None = None, pack: Callable[[str], bytes] | None = None, journal: Journal | None = None
+        self, sheet: Sheet, merged: BinaryIO, services: dict[str, BinaryIO] | None = None, turns: dict[str, tuple[int, int, BinaryIO]] | None = None
     ) -> None:
-        self.merged, self.services, self.pack, self.journal = merged, services or {}, pack, journal
-        self.waiting: dict[str, tuple[list[np.ndarray], list[str]]] = {service: ([], []) for service in SERVICE_FILES}
+        self.sheet, self.services, self.turns = sheet, services or {}, turns or {}
         self.last: dict[str, int] = {}
-        self.turns: dict[str, tuple[int, int, BinaryIO]] = {}
+        first = self.services | {service: older for service, (_, _, older) in self.turns.items()}
+        self.files: list[File | None] = [*map(first.get, SERVICES), merged]
+        self.coming = sorted(self._turn(), key=itemgetter(0))
 
-    def put(self, service: str, ats: np.ndarray, records: list[str]) -> None:
-        """Records (lines, or several lines each) of a service with their instants (µs), in the order in which they are written."""
-        instants, waiting = self.waiting[service]
-        instants.append(ats)
-        waiting += records
+    def put(self, script: Script, plays: list[Play]) -> None:
+        """Plays of one script, in the order in which they are played."""
+        self.sheet.put(script, plays)
 
     def flush(self, now: int | None) -> None:
         """Writes what lies before ``now``; all of it if None. Nothing that lies before ``now`` may come any more."""
-        instants = [np.concatenate(ats) if ats else np.empty(0, np.int64) for ats, _ in self.waiting.values()]
-        whose = np.repeat(np.arange(len(instants), dtype=np.int8), [len(ats) for ats in instants])
-        records = [record for _, own in self.waiting.values() for record in own]
-        ats = np.concatenate(instants)
-        order = ats.argsort(kind="stable")
-        ats, whose = ats[order], whose[order]
-        end = len(records) if now is None else int(ats.searchsorted(now))
-        records = list(map(records.__getitem__, order.tolist()))
-        if self.journal is not None:
-            ats, whose, records, end = self._limit(self.journal, ats, whose, records, end)
-        for number, service in enumerate(self.waiting):
-            mine = whose == number
-            self.waiting[service] = ([ats[end:][mine[end:]]], list(compress(records[end:], mine[end:].tolist())))
-            places = np.flatnonzero(mine[:end])
-            if len(places):
-                self.last[service] = int(ats[places[-1]])
-                if service in self.services:
-                    own = list(compress(records, mine[:end].tolist()))
-                    if service in self.turns:
-                        own = self._turn(service, own, ats[places])
-                    self._write(self.services[service], own)
-        del records[end:]
-        self._write(self.merged, records)
+        while self.coming and (now is None or self.coming[0][0] <= now):
+            at, service, file = self.coming.pop(0)
+            self._write(at)
+            self.files[SERVICES.index(service)] = file
+        self._write(now)
 
-    def _limit(self, journal: Journal, ats: np.ndarray, whose: np.ndarray, records: list[str], end: int) -> tuple[np.ndarray, np.ndarray, list[str], int]:
-        """The same with what the journal leaves of the records before ``end``."""
-        left = journal.limit(list(zip(ats[:end].tolist(), whose[:end].tolist(), records)), tuple(self.waiting))
-        whens, numbers = (np.array([item[k] for item in left], kind) for k, kind in ((0, np.int64), (1, np.int8)))
-        return np.append(whens, ats[end:]), np.append(numbers, whose[end:]), [*(record for _, _, record in left), *records[end:]], len(left)
+    def _turn(self) -> Iterator[tuple[int, str, File]]:
+        """When records of a service begin to go to another file."""
+        for service, (begin, end, older) in self.turns.items():
+            own = self.services[service]
+            if begin < end:
+                yield begin, service, Both(older, own)
+            yield end, service, own
 
-    def _turn(self, service: str, own: list[str], ats: np.ndarray) -> list[str]:
-        """Writes what belongs into the older file, and gives what belongs into the file itself."""
-        begin, end, older = self.turns[service]
-        self._write(older, own[: int(ats.searchsorted(end))])
-        return own[int(ats.searchsorted(begin)) :]
-
-    def _write(self, file: BinaryIO, records: list[str]) -> None:
-        for start in range(0, len(records), _BLOCK):
-            block = records[start : start + _BLOCK]
-            if self.pack is None:
-                block.append("")
-                file.write("\n".join(block).encode("utf-8", "surrogateescape"))
-            else:
-                file.write(b"".join([self.pack(line) for record in block for line in record.split("\n")]))
+    def _write(self, now: int | None) -> None:
+        for service, at in zip(SERVICES, self.sheet.flush(now, self.files)):
+            if at is not None:
+                self.last[service] = at
