@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import pickle
+import signal
 import warnings
 import zlib
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from socket import gethostname
 from time import monotonic
 from typing import Any
@@ -20,12 +22,10 @@ from .pieces import Piece, Task, read_piece
 
 Mark = tuple[int, int]  # size of a file when its pieces were planned, and a checksum of a piece's first bytes
 _MARKED = 4096
-_CONNECT_S = 5
+_CONNECT_S = 3
 _WORKERS_S = 10
 _ALONE_S = 30  # without any worker, until the pieces are read here
 _LOOK_S = 2
-# Workers on this machine leave the interrupt to the process that the user sees, which ends them.
-_PRELOAD = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 
 
 class Cluster:
@@ -62,14 +62,10 @@ class Cluster:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 if self.address == "local":
-                    local = LocalCluster(
-                        n_workers=self.count,
-                        threads_per_worker=1,
-                        memory_limit=0,
-                        dashboard_address=None,
-                        silence_logs=logging.CRITICAL,
-                        preload=[_PRELOAD],
-                    )
+                    with _without_interrupts():
+                        local = LocalCluster(
+                            n_workers=self.count, threads_per_worker=1, memory_limit=0, dashboard_address=None, silence_logs=logging.CRITICAL
+                        )
                 try:
                     client = Client(local or self.address, timeout=_CONNECT_S, set_as_default=False)
                 except (OSError, ValueError, ImportError) as error:
@@ -78,8 +74,23 @@ class Cluster:
                 yield client
         finally:
             if local is not None:
-                local.close()
+                with _without_interrupts():
+                    local.close()
             quiet.setLevel(level)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """An interrupt waits until this is over, and never reaches the workers that are started meanwhile: who inherits the mask keeps it."""
+    if not hasattr(signal, "pthread_sigmask"):  # not on Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # it starts with the first process, and would lift the mask for those after it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def read_there(task: Task, mark: Mark, version: str) -> bytes:
