@@ -22,7 +22,7 @@ from .pieces import Piece, Task, read_piece
 
 Mark = tuple[int, int]  # size of a file when its pieces were planned, and a checksum of a piece's first bytes
 _MARKED = 4096
-_CONNECT_S = 3
+_CONNECT_S = 5
 _WORKERS_S = 10
 _ALONE_S = 30  # without any worker, until the pieces are read here
 _LOOK_S = 2
@@ -45,12 +45,13 @@ class Cluster:
         Raises UsageError if no scheduler answers, if there are no workers, or if one has another voltrace or sees other files; VoltraceError if
         the scheduler is lost.
         """
-        with self._connect() as client:
+        with self.connect() as client:
             threads = _ask_workers(client, self.address)
             yield from _Gathering(client, self.address, tasks, threads * AHEAD).pieces()
 
     @contextmanager
-    def _connect(self) -> Iterator[Any]:
+    def connect(self) -> Iterator[Any]:
+        """A client of the cluster, which is started and ended if it is a local one. Raises UsageError if no scheduler answers."""
         from distributed import Client, LocalCluster
 
         # Dask would write to stderr what is told here in one line, or is nobody's business.
@@ -64,7 +65,12 @@ class Cluster:
                 if self.address == "local":
                     with _without_interrupts():
                         local = LocalCluster(
-                            n_workers=self.count, threads_per_worker=1, memory_limit=0, dashboard_address=None, silence_logs=logging.CRITICAL
+                            n_workers=self.count,
+                            threads_per_worker=1,
+                            memory_limit=0,
+                            dashboard_address="127.0.0.1:0",  # nobody's port: without an address Dask would serve at its usual one
+                            scheduler_kwargs={"dashboard": False},
+                            silence_logs=logging.CRITICAL,
                         )
                 try:
                     client = Client(local or self.address, timeout=_CONNECT_S, set_as_default=False)
@@ -156,6 +162,8 @@ class _Gathering:
             mark = mark_of(task)
         except OSError:
             return task, None, None
+        if self.client.status != "running":
+            raise self._lost()
         return task, mark, self.client.submit(read_there, task, mark, __version__, pure=False)
 
     def _wait(self, task: Task, mark: Mark | None, future: Any) -> bytes | None:
@@ -171,7 +179,7 @@ class _Gathering:
                     return None
             except (CancelledError, OSError):
                 if self.client.status != "running":
-                    raise VoltraceError(f"--dask {self.address}: the scheduler was lost") from None
+                    raise self._lost() from None
                 return None
             except UsageError as error:
                 if mark_of(task) == mark:
@@ -182,12 +190,19 @@ class _Gathering:
 
     def _is_alone(self) -> bool:
         """Whether there has been no worker for a while."""
-        if self.client.nthreads():
+        try:
+            workers = self.client.nthreads()
+        except OSError:
+            raise self._lost() from None
+        if workers:
             self._alone_since = None
             return False
         if self._alone_since is None:
             self._alone_since = monotonic()
         return monotonic() - self._alone_since >= _ALONE_S
+
+    def _lost(self) -> VoltraceError:
+        return VoltraceError(f"--dask {self.address}: the scheduler was lost")
 
 
 def _line(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -57,9 +58,10 @@ def modified(url: str) -> float | None:
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
-def local_path(url: str) -> str | None:
-    """The path of a file on this machine that a URL names, None if it names none."""
-    return _resolve(url)[1] if url.lower().startswith(("file://", "local://")) else None
+def identity(url: str) -> str:
+    """What all URLs of one file have in common: of a file on this machine its path."""
+    system, path = _resolve(url)
+    return os.path.realpath(path) if url.lower().startswith(("file://", "local://")) else str(system.unstrip_protocol(path))
 
 
 def open_url(url: str) -> BinaryIO:

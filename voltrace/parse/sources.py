@@ -210,8 +210,7 @@ def _identity(source: Source) -> str:
     """What two paths to the same file have in common."""
     if source.is_stdin:
         return "-"
-    path = remote.local_path(source.path) if source.is_remote else source.path
-    return source.path if path is None else os.path.realpath(path)
+    return remote.identity(source.path) if source.is_remote else os.path.realpath(source.path)
 
 
 def _expand(path: str) -> list[Source]:
