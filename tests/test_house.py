@@ -33,7 +33,16 @@ MAY_KNOW = {
     "report": [*SPINE],
 }
 # Costly libraries, and the only rooms that may import them.
-HOMES = {"simpy": {"sim"}, "jinja2": {"report"}, "matplotlib": {"report"}, "pandas": {"report", "learn"}, "pyparsing": {"query", "parse"}, "dask": {"parse"}}
+HOMES = {
+    "simpy": {"sim"},
+    "jinja2": {"report"},
+    "matplotlib": {"report"},
+    "pandas": {"report", "learn"},
+    "pyparsing": {"query", "parse"},
+    "dask": {"parse"},
+    "distributed": {"parse"},
+    "fsspec": {"parse"},
+}
 
 
 def _modules():
@@ -127,14 +136,14 @@ def test_import_plan__modules_of_the_package__have_no_cycles():
 def test_start_up__help__imports_nothing_heavy(argv):
     code = f"import sys\nfrom voltrace.cli.main import main\ntry:\n    main({argv!r})\nexcept SystemExit:\n    pass\nprint(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"pandas", "matplotlib", "jinja2", "simpy", "pyparsing", "numpy", "dask"} & set(done.stderr.split())
+    assert not {"pandas", "matplotlib", "jinja2", "simpy", "pyparsing", "numpy", "dask", "distributed", "fsspec"} & set(done.stderr.split())
 
 
 def test_start_up__trace_of_a_small_file__imports_nothing_heavy():
     log = ROOT / "sample_logs" / "created" / "c-api.log"
     code = f"import sys\nfrom voltrace.cli.main import main\nmain(['trace', {str(log)!r}, '--format', 'jsonl'])\nprint(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"pandas", "matplotlib", "jinja2", "simpy", "pyparsing", "dask"} & set(done.stderr.split())
+    assert not {"pandas", "matplotlib", "jinja2", "simpy", "pyparsing", "dask", "distributed", "fsspec"} & set(done.stderr.split())
 
 
 def test_modules__every_one__says_in_its_docstring_what_it_is():

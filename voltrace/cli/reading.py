@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
     """PATH… and the options that every reading command takes."""
-    parser.add_argument("paths", metavar="PATH", nargs="+", help="a log file, a folder of logs, a glob, or - for standard input")
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="a log file, a folder of logs, a glob, a URL such as s3://…, or - for standard input")
     parser.add_argument(
         "--year", type=_year, help="the year of stamps that carry none (default: from dates inside the log, else from the file's modification time)"
     )
@@ -125,7 +125,7 @@ def _crew(args: argparse.Namespace) -> Crew | None:
     """Who else reads: nobody, worker processes, or a Dask cluster."""
     count = args.workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else args.workers or os.cpu_count() or 1
     if args.dask:
-        from ..parse.crew import Cluster
+        from ..parse.cluster import Cluster
 
         return Cluster(args.dask, count)
     if count < 2:

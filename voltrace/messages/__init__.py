@@ -41,6 +41,9 @@ class Row:
     literals: tuple[bytes, ...] = field(repr=False)
     fields: tuple[str, ...] = field(repr=False)
 
+    def __reduce__(self) -> tuple:
+        return _named, (self.key,)  # whoever is sent a row has the catalogue
+
     def match(self, message: bytes) -> tuple[bytes, ...] | None:
         """The values of the row's fields in this message (suffix cut off), or None if the wording is another.
 
@@ -213,6 +216,10 @@ def catalogue() -> Catalogue:
     rows = [_row(cells) for cells in _read("rows.tsv")]
     results = [ResultFact(c["task"], c["state"], c["fact"], re.compile(unescape(c["pattern"]).encode())) for c in _read("results.tsv")]
     return Catalogue(rows, results)
+
+
+def _named(key: str) -> Row:
+    return catalogue()[key]
 
 
 def samples() -> Iterator[tuple[str, str, str, str]]:

@@ -1,4 +1,4 @@
-"""Who reads the pieces: processes on this machine, or the workers of a Dask cluster. What they bring back is taken in the order of the pieces."""
+"""Who reads the pieces: worker processes on this machine (`cluster`: those of Dask). What they bring back is taken in the order of the pieces."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import multiprocessing
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from typing import Protocol
 
-from ..errors import UsageError
 from .pieces import Piece, Task, read_piece
+from .remote import runs_threads
 
 PIECE = 24 << 20
-_AHEAD = 2  # pieces that each worker may be ahead of the joining
+AHEAD = 2  # pieces that each worker may be ahead of the joining
 _TRIES = 3
 
 
@@ -43,7 +43,7 @@ class Processes:
         pool = self._open()
         try:
             while waiting or running:
-                while waiting and len(running) < self.count * _AHEAD:
+                while waiting and len(running) < self.count * AHEAD:
                     task, tries = waiting.popleft()
                     running.append((task, tries, pool.submit(read_piece, task)))
                 task, tries, future = running.popleft()
@@ -64,7 +64,7 @@ class Processes:
 
     def _open(self) -> ProcessPoolExecutor:
         # Forked workers have all that is imported; where threads make that unsafe, they start anew.
-        method = "fork" if sys.platform == "linux" else "spawn"
+        method = "fork" if sys.platform == "linux" and not runs_threads() else "spawn"
         return ProcessPoolExecutor(self.count, multiprocessing.get_context(method), initializer=_ignore_interrupts)
 
 
@@ -80,38 +80,3 @@ def _close(pool: ProcessPoolExecutor) -> None:
     for worker in workers:
         with suppress(OSError):
             worker.terminate()
-
-
-class Cluster:
-    """The workers of a Dask cluster: the address of its scheduler, or ``local`` for one on this machine. They must see the same paths."""
-
-    def __init__(self, address: str, count: int, piece_bytes: int = PIECE) -> None:
-        self.address, self.count, self.piece_bytes = address, count, piece_bytes
-
-    def run(self, tasks: list[Task]) -> Iterator[tuple[Task, Piece]]:
-        """The pieces of these tasks, in their order. Dask gives a piece whose worker is lost to another."""
-        try:
-            from dask.distributed import Client, LocalCluster
-        except ImportError:
-            raise UsageError("--dask needs the package's extra: pip install 'voltrace[distributed]'") from None
-        try:
-            where = LocalCluster(n_workers=self.count, threads_per_worker=1, dashboard_address=None) if self.address == "local" else self.address
-            client = Client(where, timeout="20s")
-        except (OSError, ValueError) as error:
-            raise UsageError(f"--dask {self.address}: no Dask scheduler answers there ({error})") from None
-        try:
-            yield from _gather(client.submit, tasks, self.count * _AHEAD if self.address == "local" else max(4, 2 * len(client.scheduler_info()["workers"])))
-        finally:
-            client.close()
-            if self.address == "local":
-                where.close()
-
-
-def _gather(submit: Callable[..., Future[Piece]], tasks: list[Task], ahead: int) -> Iterator[tuple[Task, Piece]]:
-    waiting, running = deque(tasks), deque[tuple[Task, Future[Piece]]]()
-    while waiting or running:
-        while waiting and len(running) < ahead:
-            task = waiting.popleft()
-            running.append((task, submit(read_piece, task, pure=False, retries=_TRIES)))
-        task, future = running.popleft()
-        yield task, future.result()

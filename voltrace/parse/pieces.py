@@ -247,18 +247,23 @@ class _Limited(BufferedIOBase):
 
 
 def plan_source(source: Source, options: ReadOptions, size: int) -> list[Task]:
-    """The pieces in which a source is read, of about ``size`` bytes each: one alone, if it cannot be read from the middle."""
-    whole = [Task(source, options)]
-    if source.is_stream or source.is_packed():
-        return whole
+    """The pieces in which a source is read, of about ``size`` bytes each: one alone, if it cannot be read from the middle, or not at all."""
+    try:
+        ranges = [] if source.is_stream or source.is_packed() else _plan_ranges(source, options, size)
+    except READ_ERRORS:
+        ranges = []  # let the reading say why
+    return ranges or [Task(source, options)]
+
+
+def _plan_ranges(source: Source, options: ReadOptions, size: int) -> list[Task]:
     with source.open() as stream:
         length = stream.seek(0, 2)
         if length < 2 * size:
-            return whole
+            return []
         stream.seek(0)
         _, layout, _ = look_at(source, blocks(stream), options)
         if layout is None or not layout.can_be_split:
-            return whole
+            return []
         marks = [0]
         while marks[-1] + 2 * size <= length:
             cut = _next_line(stream, marks[-1] + size)

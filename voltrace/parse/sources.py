@@ -1,4 +1,4 @@
-"""Paths, folders, globs, standard input and compressed files -> blocks of bytes that end at a line's end."""
+"""Paths, URLs, folders, globs, standard input and compressed files -> blocks of bytes that end at a line's end."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import lzma
 import os
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from ..errors import SourceError, UsageError, VoltraceError
+from . import remote
 
 BLOCK = 1 << 18
 LONGEST_LINE = 1 << 23
@@ -56,18 +57,30 @@ class Source:
         return self.path == "-"
 
     @property
+    def is_remote(self) -> bool:
+        return remote.is_url(self.path)
+
+    @property
     def is_stream(self) -> bool:
-        """Whether the bytes come but once: standard input, or a pipe."""
-        return self.is_stdin or not os.path.isfile(self.path)
+        """Whether the bytes come but once, or not from where one likes: standard input, a pipe, a server that sends no ranges."""
+        return not remote.has_ranges(self.path) if self.is_remote else self.is_stdin or not os.path.isfile(self.path)
 
     def modified(self) -> float | None:
-        """Modification time in seconds since the epoch; None for what is no file."""
-        return None if self.is_stream else os.stat(self.path).st_mtime
+        """Modification time in seconds since the epoch; None for what is no file, or where nobody says."""
+        if self.is_stream:
+            return None
+        return remote.modified(self.path) if self.is_remote else os.stat(self.path).st_mtime
+
+    def open_raw(self) -> BinaryIO:
+        """The source's bytes as they lie there. Raises OSError where it cannot be read."""
+        if self.is_remote:
+            return remote.open_url(self.path)
+        return sys.stdin.buffer if self.is_stdin else open(self.path, "rb")
 
     def open(self) -> BinaryIO:
         """The source's bytes, unpacked. Raises OSError where it cannot be read."""
         # Opened once: what is read of a pipe is gone.
-        raw = sys.stdin.buffer if self.is_stdin else open(self.path, "rb")  # noqa: SIM115 - the caller closes it
+        raw = self.open_raw()
         magic = raw.peek(6) if isinstance(raw, io.BufferedReader) else b""
         if magic.startswith(_ZSTD):
             raw.close()
@@ -75,7 +88,7 @@ class Source:
         opener = next((o for m, o in _MAGIC if magic.startswith(m)), None)
         if opener is None:
             return raw
-        if self.is_stream:
+        if self.is_stream or self.is_remote:
             return opener(raw, "rb")  # type: ignore[return-value]
         raw.close()
         return opener(self.path, "rb")  # type: ignore[return-value]
@@ -84,7 +97,7 @@ class Source:
         """Whether the file is compressed, so that offsets into it mean nothing."""
         if self.is_stream:
             return False
-        with open(self.path, "rb") as raw:
+        with self.open_raw() as raw:
             magic = raw.read(6)
         return any(magic.startswith(m) for m, _ in _MAGIC)
 
@@ -176,16 +189,16 @@ def _skip_line(stream: BinaryIO, size: int) -> tuple[int, bytes, Exception | Non
 
 
 def find_sources(paths: list[str]) -> tuple[list[Source], list[tuple[str, VoltraceError]]]:
-    """The sources that these paths name (files, folders that are searched for logs, globs, ``-``), and the paths that name none.
+    """The sources that these paths and URLs name (files, folders that are searched for logs, globs, ``-``), and the paths that name none.
 
-    Raises UsageError for a path that is not there, SourceError for a folder without logs, if no other path names a source.
+    Raises UsageError for a path that is not there or a URL that nothing here can open, SourceError for a folder without logs, if no other path names a source.
     """
     found: dict[str, Source] = {}
     bad: list[tuple[str, VoltraceError]] = []
     for path in paths:
         try:
             for source in _expand(path):
-                found.setdefault(os.path.realpath(source.path) if not source.is_stdin else "-", source)
+                found.setdefault(_identity(source), source)
         except VoltraceError as error:
             bad.append((path, error))
     if bad and not found:
@@ -193,14 +206,21 @@ def find_sources(paths: list[str]) -> tuple[list[Source], list[tuple[str, Voltra
     return list(found.values()), bad
 
 
+def _identity(source: Source) -> str:
+    """What two paths to the same file have in common."""
+    if source.is_stdin:
+        return "-"
+    return remote.identity(source.path) if source.is_remote else os.path.realpath(source.path)
+
+
 def _expand(path: str) -> list[Source]:
     if path == "-":
         return [Source("-", "<stdin>")]
+    if remote.is_url(path):
+        urls, is_folder = remote.expand(path)
+        return _inside(path, urls) if is_folder else [Source(url, url) for url in urls]
     if os.path.isdir(path):
-        inside = [Source(p, p, named=False) for p in _walk(path) if _looks_like_log(p)]
-        if not inside:
-            raise SourceError(f"{path}: no logs in this folder (looked for files with lines of journalctl or oslo.log, in all its folders)")
-        return inside
+        return _inside(path, _walk(path))
     if os.path.exists(path):
         return [Source(path, path)]
     matches = sorted(p for p in glob.glob(path, recursive=True) if os.path.isfile(p)) if glob.has_magic(path) else []
@@ -208,6 +228,13 @@ def _expand(path: str) -> list[Source]:
         what = "matches no file" if glob.has_magic(path) else "no such file or folder"
         raise UsageError(f"{path}: {what}")
     return [Source(p, p) for p in matches]
+
+
+def _inside(folder: str, paths: Iterable[str]) -> list[Source]:
+    inside = [Source(p, p, named=False) for p in paths if _looks_like_log(p)]
+    if not inside:
+        raise SourceError(f"{folder}: no logs in this folder (looked for files with lines of journalctl or oslo.log, in all its folders)")
+    return inside
 
 
 def _walk(folder: str) -> Iterator[str]:
@@ -226,7 +253,7 @@ def _looks_like_log(path: str) -> bool:
     """Whether a file found in a folder is worth opening as a log: by its name first, then by what its first lines are."""
     from .framing import detect
 
-    if not os.path.isfile(path) or path.lower().endswith(_NEVER_LOGS):
+    if path.lower().endswith(_NEVER_LOGS) or not (remote.is_url(path) or os.path.isfile(path)):
         return False
     try:
         framing = detect(read_head(Source(path, path)))
@@ -245,7 +272,7 @@ def read_tail(source: Source, size: int = _SAMPLE) -> bytes:
     """The last bytes of a plain file; empty for a packed one, a pipe and standard input."""
     if source.is_stream or source.is_packed():
         return b""
-    with open(source.path, "rb") as stream:
+    with source.open_raw() as stream:
         stream.seek(0, io.SEEK_END)
         stream.seek(max(0, stream.tell() - size))
         return stream.read()
