@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy
 
 from .lifecycle import FINAL_FLOW_STATES, PENDING, REVERTING, RUNNING, SERVICES, VOLUME_CREATE
 from .trace import Bounds, FlowSpan, Handoff, TaskSpan, Timeline
@@ -99,7 +102,7 @@ def ranked(keys: Iterable[Key]) -> list[Key]:
     return sorted(keys, key=rank)
 
 
-def quantiles(values: Sequence[int], at: tuple[float, ...] = (0.5, 0.9, 0.99)) -> tuple[float, ...]:
+def quantiles(values: Sequence[int] | numpy.ndarray, at: tuple[float, ...] = (0.5, 0.9, 0.99)) -> tuple[float, ...]:
     """Quantiles by linear interpolation, as numpy and pandas compute them (numpy's own function loads its masked arrays)."""
     import numpy
 

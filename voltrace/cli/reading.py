@@ -12,6 +12,8 @@ from ..trace import Diagnostic, Location, Reading, Timeline
 from ..verdict import STUCK_AFTER_US, Verdict
 
 if TYPE_CHECKING:
+    import numpy
+
     from ..measure import Key
     from ..parse.crew import Crew
     from ..parse.pieces import ReadOptions
@@ -100,7 +102,7 @@ def read_verdicts(args: argparse.Namespace) -> tuple[Reading, list[Verdict]]:
     return reading, verdicts
 
 
-def read_durations(args: argparse.Namespace) -> Mapping[Key, Sequence[int]]:
+def read_durations(args: argparse.Namespace) -> Mapping[Key, Sequence[int] | numpy.ndarray]:
     """The known durations of the create requests that ``args`` name (µs), by kind, service and name. Raises VoltraceError."""
     from ..measure import group
     from ..parse.engine import read_durations as read_logs

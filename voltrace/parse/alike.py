@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterator
+from functools import partial
 
 import numpy as np
 
-from ..trace import Alike, Reading
+from ..trace import Alike, Reading, Timeline
 from .assemble import Assembler, begin_reading, finish_reading, serve_backends
 from .observe import DECIDING, keeps_order
 from .tables import Scan
@@ -48,20 +49,24 @@ def read_alike(assembler: Assembler) -> Reading:
     names = assembler.scan.requests
     overlapping: tuple[str, ...] | None = None
     creates = []
-    for first, part in groups:
-        timeline, copies = assembler.build(first, joined=part is None)  # those of a variant tell themselves what they asked and what was answered
+    for first, own_part in groups:
+        timeline, copies = assembler.build(first, joined=own_part is None)  # those of a variant tell themselves what they asked and what was answered
         serve_backends(timeline, reading.coverage)
         overlapping = overlapping or copies
         if timeline.operation != "volume-create":
             continue
         creates.append(timeline)
-        requests = part.requests.tolist() if part is not None else [first]
-        ids = [(names[request], int(starts[request])) for request in requests]
+        requests = own_part.requests.tolist() if own_part is not None else [first]
+        ids: list[tuple[str, int | None]] = [(names[request], int(starts[request])) for request in requests]
         ids[0] = (timeline.request_id, timeline.start)
-        reading.alike.append(Alike(timeline, ids, lambda n, requests=requests, joined=part is None: assembler.build(requests[n], joined)[0]))
+        reading.alike.append(Alike(timeline, ids, partial(_build, assembler, requests, own_part is None)))
     reading.timelines = creates  # for what they tell about the logs
     finish_reading(assembler, reading, creates, overlapping)
     return reading
+
+
+def _build(assembler: Assembler, requests: list[int], joined: bool, n: int) -> Timeline:
+    return assembler.build(requests[n], joined)[0]
 
 
 def _mask(name: str, value: object) -> Hashable:

@@ -84,7 +84,7 @@ class Assembler:
 
     @cached_property
     def _pending(self) -> np.ndarray:
-        return np.unique(np.frombuffer(b"".join(access.pending for access in self.scan.accesses), np.int32))
+        return np.unique(np.frombuffer(b"".join(access.pending.tobytes() for access in self.scan.accesses), np.int32))
 
     def pending(self) -> np.ndarray:
         """The requests of which a line of the web server may tell something."""

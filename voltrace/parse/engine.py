@@ -89,7 +89,7 @@ def _read_in_pieces(scan: Scan, tasks: list[Task], crew: Crew, progress: Progres
         if piece.problem:
             problems.setdefault(task.source.name, piece.problem)
         if progress:
-            progress(task.source.name, piece.bytes)
+            progress(task.source.name, piece.size)
     joiner.finish()
     return joiner.layouts, problems
 

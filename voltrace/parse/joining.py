@@ -105,8 +105,8 @@ class _Addition:
         del scan.diagnostics[before:]
         for diagnostic in noted:
             scan.keep(diagnostic)
-        for number, process in enumerate(own.processes):
-            self._add_process(number, process)
+        for number, written in enumerate(own.processes):
+            self._add_process(number, written)
         for request, info in own.info.items():
             scan.join_info(self.requests[request], info)
         for access in own.accesses:

@@ -84,7 +84,7 @@ class Piece:
     scan: Scan
     layout: Layout | None = None
     problem: str | None = None
-    bytes: int = 0
+    size: int = 0
     lines: int = 0
     joins: bool = True
     orphans: list[tuple[int | None, bytes, int]] = field(default_factory=list)
@@ -150,7 +150,8 @@ def look_at(source: Source, pending: Iterator[Block], options: ReadOptions) -> t
 
 
 def _lay_out(source: Source, framing: Framing, head: list[Block], options: ReadOptions) -> Layout:
-    year, notes = options.year, ()
+    year = options.year
+    notes: tuple[Diagnostic, ...] = ()
     fmt = framing.format
     if year is None and not fmt.has_year:
         begun = b"\n".join(block.data for block in head).split(b"\n", 5000)[:5000]
@@ -212,7 +213,7 @@ def _read_range(scan: Scan, task: Task, layout: Layout) -> Piece:
     try:
         for block in range_blocks(task):
             scanner.feed(block)
-            piece.bytes += len(block.data) + 1
+            piece.size += len(block.data) + 1
     except READ_ERRORS as error:
         piece.problem = describe(error, True)
     scanner.settle()

@@ -6,7 +6,7 @@ import os
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -118,7 +118,7 @@ class Access:
     status: int
     source: int
     line: int
-    pending: Sequence[int]
+    pending: array  # of requests
 
 
 @dataclass(slots=True)

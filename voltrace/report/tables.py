@@ -6,11 +6,14 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..measure import Key, quantiles, ranked
 from .clean import clean
 from .wording import lapse
+
+if TYPE_CHECKING:
+    import numpy
 
 TIMES = ("min_s", "p50_s", "p90_s", "p99_s", "max_s")
 
@@ -30,7 +33,7 @@ class Times(NamedTuple):
     share_percent: float | None
 
 
-def stats_table(groups: Mapping[Key, Sequence[int]]) -> list[Times]:
+def stats_table(groups: Mapping[Key, Sequence[int] | numpy.ndarray]) -> list[Times]:
     """One row a flow, task and hand-off (and one for the requests themselves), from durations that are known (µs).
 
     ``share_percent`` is of the summed time of all requests; tasks lie within flows and attempts may overlap, so it does not add up to 100.
@@ -43,14 +46,14 @@ def stats_table(groups: Mapping[Key, Sequence[int]]) -> list[Times]:
     for key, values in durations.items():
         times = (int(values.min()), *quantiles(values), int(values.max()))
         share = round(int(values.sum()) / whole * 100, 2) if whole else None
-        rows.append(Times(*key, len(values), *(round(us / 1e6, 6) for us in times), share))
+        rows.append(Times(*key, len(values), *(round(us / 1e6, 6) for us in times), share))  # type: ignore[call-arg]
     return rows
 
 
 def to_text(table: list[Times]) -> str:
     """The table for a terminal, durations with their units."""
     head = ("", "service", "name", "n", "min", "p50", "p90", "p99", "max", "share")
-    rows = [head]
+    rows: list[tuple[str, ...]] = [head]
     for row in table:
         times = (lapse(getattr(row, column) * 1e6) for column in TIMES)
         rows.append((row.kind, row.service, clean(row.name) or "", f"{row.n:,}", *times, "–" if row.share_percent is None else f"{row.share_percent:.1f} %"))
