@@ -151,7 +151,6 @@ def test_bad_file__that_may_not_be_read__2_and_one_line(call, tmp_path):
         *[("--where", w) for w in ("", "outcome =", "outcome = ", "nonsense = 1", "outcome = failed and", "((((", "duration > fast", "'")],
         *[("--stuck-after", s) for s in ("", "-1", "long", "nan", "inf", "1e99")],
         *[("--workers", w) for w in ("", "0", "-1", "many", "1.5", "²", "99999999")],
-        ("--dask", "local"),
         ("--format", "xml"),
         ("--nonsense",),
     ],
