@@ -93,15 +93,15 @@ class Headers:
             self._latest.extend([NO_TIME] * new)
             self._busy.extend(bytes(new))
 
-    def _pend(self, header: Header, line: bytes) -> None:
+    def _pend(self, whom: tuple[int, bool, int], line: bytes) -> None:
         """Remember that the worker that wrote this line was at work on this request, for the web server's line names no request."""
-        self._pended = header.whom
-        pid = self.scan.processes[header.process].pid
-        worker = worker_pid(line) if header.debug and self._layout == "devstack" else None
+        process, debug, request = self._pended = whom
+        pid = self.scan.processes[process].pid
+        worker = worker_pid(line) if debug and self._layout == "devstack" else None
         if pid is not None:
-            self._pending.push(pid, header.request)
+            self._pending.push(pid, request)
         if worker is not None and worker != pid:
-            self._pending.push(worker, header.request)
+            self._pending.push(worker, request)
 
 
 class Pending:

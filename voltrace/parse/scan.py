@@ -10,18 +10,18 @@ from __future__ import annotations
 import re
 
 from .. import kernel
-from ..formats import ESCAPE, HEAD
+from ..formats import HEAD
 from ..messages import Row
 from ..trace import Kind, Location
+from .clean import clean, is_dirty
 from .clock import StampReader
+from .fast import FastLines
 from .finders import compile_finder
 from .framing import JOURNAL_NOTE, Framing, cut_bars
 from .headers import MANY_HEADERS, widen
 from .records import Records
 from .sources import Block
 from .tables import Header, Scan, Sender
-
-_BOM = b"\xef\xbb\xbf"
 
 
 class SourceScanner(Records):
@@ -34,7 +34,7 @@ class SourceScanner(Records):
         self._read_stamp = stamps.read
         self._width = 0
         self._number = 1  # of the next line
-        self._kernel = self._make_kernel()
+        self._quick = self._make_quick()
         self._page_open = False
         self._invalid = False
         self._cut = False
@@ -51,13 +51,13 @@ class SourceScanner(Records):
                 self._invalid = True
                 line = self._number + data.count(b"\n", 0, error.start)
                 self.scan.note("invalid-bytes", "bytes that are no UTF-8 text were read as replacement characters", Location(self.name, line))
-        if self._kernel is not None and block.ended:
+        if self._quick is not None and block.ended:
             self._cut = False
-            first, self._number = self._number, self._kernel.feed(data, self._number, block.offset)
+            first, self._number = self._number, self._quick.feed(data, self._number, block.offset)
             self.scan.lines += self._number - first
             self._settle_many()
             return
-        dirty = b"\x1b" in data or b"\r" in data or b"\x00" in data or b"#033[" in data or _BOM in data
+        dirty = is_dirty(data)
         lines = data.split(b"\n")
         self.scan.lines += len(lines)
         read = self._page_line if self.framing.page else self._line
@@ -80,28 +80,18 @@ class SourceScanner(Records):
     def finish(self) -> None:
         """No more blocks come: close what is open."""
         super().finish()
-        if self._kernel is not None:
-            self._kernel.settle()
+        if self._quick is not None:
+            self._quick.settle()
 
     def _records(self) -> tuple:
         """Differs before and after a record or an access line."""
         return self._last, self._last.count if self._last else 0, len(self.scan.accesses)
 
     def _line(self, line: bytes, number: int, offset: int, length: int) -> None:
-        width = self._width
-        cut = line.find(b"] ", width)
-        header = self._headers.get(line[width:cut])
-        if header is None or cut < 0 or not width:
-            header, cut, at = self._slow(line, number)
-            if header is None:
-                return
-        else:
-            stamp = self._read_stamp(line[:width])
-            if stamp is None:
-                self._slow(line, number)
-                return
-            at = stamp
-        self._record(header, line, cut + 2, at, number, offset, length)
+        """The careful way: read a line of any kind."""
+        header, start, at = self._slow(line, number)
+        if header is not None:
+            self._record(header, line, start, at, number, offset, length)
 
     def _slow(self, line: bytes, number: int) -> tuple[Header | None, int, int]:
         """Take a line apart whose beginning is not known yet: a new header, or a line that is no record of its own."""
@@ -117,9 +107,9 @@ class SourceScanner(Records):
         head = HEAD.match(line, prefix.end())
         if head is None:
             sender = _sender(prefix)
-            if self._kernel is not None:
+            if self._quick is not None:
                 quick = "journald" not in (sender.unit or "")
-                self._kernel.learn_sender(line[prefix.end("stamp") : prefix.end()], self._process(sender, None), quick)
+                self._quick.learn_sender(line[prefix.end("stamp") : prefix.end()], self._process(sender, None), quick)
             self._headless(sender, line[prefix.end() :], at, number)
             return nothing
         if not self._width:
@@ -129,10 +119,10 @@ class SourceScanner(Records):
         header = self._headers.get(key)
         if header is None:
             header = self._headers[key] = self._new_header(_sender(prefix), head)
-        if self._kernel is not None:
+        if self._quick is not None:
             bracket = head.start(3) - prefix.end("stamp")
-            self._kernel.learn(key, bracket, header, self._is_api(header.process, header.logger), self._may_be_api(header.process))
-        return header, head.end() - 2, at
+            self._quick.learn(key, bracket, header, self._is_api(header.process, header.logger), self._may_be_api(header.process))
+        return header, head.end(), at
 
     def _unframed(self, line: bytes, number: int) -> None:
         """A line without a prefix: it continues the record before it, if that can go on; else nobody knows it."""
@@ -150,11 +140,13 @@ class SourceScanner(Records):
 
     # -- the compiled kernel -------------------------------------------------------------------------------------------
 
-    def _make_kernel(self):
-        """The kernel that takes the lines which look as they should, if there is one and the source has such lines."""
-        compiled = kernel.load("parse._scan")
-        if compiled is None or self.framing.page or self.framing.packing is not None:
+    def _make_quick(self):
+        """What takes the lines that look as they should, if the source has such lines: the compiled kernel, or `FastLines`."""
+        if self.framing.page or self.framing.packing is not None:
             return None
+        compiled = kernel.load("parse._scan")
+        if compiled is None:
+            return FastLines(self)
         self._pending = compiled.Workers()
         return compiled.Kernel(self, self._pending)
 
@@ -174,10 +166,10 @@ class SourceScanner(Records):
     def _learn_transition(self, key: tuple) -> tuple[int, str | None, bool]:
         known = super()._learn_transition(key)
         kind, task, wants = known
-        if self._kernel is not None and key[0] == "DEBUG" and task != "":
+        if self._quick is not None and not isinstance(self._quick, FastLines) and key[0] == "DEBUG" and task != "":
             found = self.scan.kinds[kind]
             results = self.scan.catalogue.results(found.task or "", found.new or "") if wants else []
-            self._kernel.learn_transition(*key[1:], kind, tuple(compile_finder(r.pattern) for r in results))
+            self._quick.learn_transition(*key[1:], kind, tuple(compile_finder(r.pattern) for r in results))
         return known
 
     def _page_line(self, line: bytes, number: int, offset: int, length: int) -> None:
@@ -198,14 +190,3 @@ def _sender(prefix: re.Match[bytes]) -> Sender:
     groups = prefix.groupdict()
     host, unit = (groups[name].decode("utf-8", "replace") or None for name in ("host", "unit"))
     return Sender(host, unit, int(groups["pid"]) if groups.get("pid") else None)
-
-
-def clean(line: bytes) -> bytes:
-    """The line without colour escapes, NULs, byte-order marks at its beginning and a carriage return."""
-    if b"\x1b" in line or b"#033[" in line:
-        line = ESCAPE.sub(b"", line)
-    if b"\x00" in line:
-        line = line.replace(b"\x00", b"")
-    if line.startswith(_BOM):
-        line = line.removeprefix(_BOM)
-    return line[:-1] if line.endswith(b"\r") else line
