@@ -1,21 +1,26 @@
 """What the compiled kernel does, in Python: the lines of a block that look as they should, straight into the columns of events.
 
 Whatever is declined here goes to `SourceScanner._line`, in its place among the other lines: lines that nobody has seen the like of,
-records that go on, messages that no row matches, steps of the clock. What is counted of records is settled in bulk, by numpy.
+records that go on, messages that no row matches, steps of the clock. Pieces that few lines differ in are looked up whole.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from io import BytesIO
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from ..trace import EventTable, Kind
-from .clock import GAP_US, STEP_US
+import numpy as np
+
+from ..trace import EventTable
 from .clean import clean, is_dirty
+from .clock import GAP_US, STEP_US
 from .continued import DEBUG_END
 from .counts import Counts
 from .framing import split_suffix
 from .headers import MANY_HEADERS
+from .heard import Hearing, Said, Voice
 from .tables import NO_REQUEST, Header
 
 if TYPE_CHECKING:
@@ -23,28 +28,33 @@ if TYPE_CHECKING:
 
 _STEPS = frozenset({b"Task '", b"Flow '"})
 _INTO, _FROM = b") transitioned into state '", b"' from state '"
-_MOST_CONTEXTS = 100_000
-_MOST_SAID, _LONGEST_SAID = 4096, 1000
-# How a stamp is made of a text for the whole second, with the mark behind it, and digits of its fraction, if it is.
+_ENDS = tuple(end + b"\n" for end in DEBUG_END)
 _LEVELS = b"DIWECTA"  # what they begin with
-_FRACTIONS = {"short-precise": (16, 22, 1), "oslo": (20, 23, 1000)}
-_NOTHING = (-1, -1)
-# Kind, no fact, and if facts of the result are wanted: the task, its state, and where the result begins behind the uuid.
-_Step = tuple[int, int, tuple[str, str, int] | None]
+_MOST_CONTEXTS = 100_000
 _MOST_COUNTED = 1 << 17
+_MOST_NAMES, _MOST_TAILS = 1000, 1000
+# Where the whole second of a stamp ends, with the mark behind it; how many digits follow, and the unit of the last (µs).
+_FRACTIONS = {"short-precise": (16, 6, 1), "oslo": (20, 3, 1000)}
+# A transition: kind, no fact, and if facts of its result are wanted: the task, its state, and where the result begins behind the uuid.
+_Step = tuple[int, int, tuple[str, str, int] | None]
 
 
 class Left:
-    """What stands between the stamp and the bracket: who writes, at which level, by which logger. ``number`` is its place in `Counts`."""
+    """What stands between the stamp and the bracket: who writes, at which level, by which logger. ``writer`` is its number in `Counts`.
 
-    __slots__ = ("header", "number", "process", "origin", "debug", "is_api", "whom", "contexts", "from_api", "said", "steps")
+    ``contexts`` are the requests of brackets; ``suffix`` begins DEBUG records' suffixes if the process itself is the worker; ``steps``
+    tells whether transitions were seen.
+    """
 
-    def __init__(self, header: Header, number: int, from_api: bool, is_api: bool, contexts: dict[bytes, int], said: dict[bytes, tuple[int, int]]) -> None:
-        self.header, self.number, self.process, self.origin, self.debug = header, number, header.process, header.origin, header.debug
-        self.from_api, self.is_api, self.contexts = from_api, is_api, contexts
+    __slots__ = ("header", "writer", "process", "origin", "debug", "whom", "from_api", "is_api", "contexts", "suffix", "voice", "said", "steps")
+
+    def __init__(self, header: Header, writer: int, pid: int | None, voice: Voice) -> None:
+        self.header, self.writer, self.process, self.origin, self.debug = header, writer, header.process, header.origin, header.debug
         self.whom = header.process * 2 + header.debug
-        self.said = said  # of messages: the kind and the place of the facts of the event that they are, -1 where there is none
-        self.steps = False  # whether transitions were seen here
+        self.suffix = b"{{(pid=%d)" % (-1 if pid is None else pid)
+        self.voice, self.said = voice, voice.said
+        self.from_api = self.is_api = self.steps = False
+        self.contexts: dict[bytes, int] = {}
 
 
 class FastLines:
@@ -52,29 +62,33 @@ class FastLines:
 
     def __init__(self, scanner: SourceScanner) -> None:
         self.scanner, self.scan = scanner, scanner.scan
-        self._layout = scanner._layout
+        self._oslo = scanner._layout == "oslo"
         self._counts = Counts(scanner.scan)
+        self._hearing = Hearing(scanner.scan, scanner._layout)
         self._lefts: dict[bytes, Left] = {}
-        self._senders: dict[bytes, tuple[int, int]] = {}  # of lines without level, logger and bracket: process and place in `Counts`
-        self._contexts: tuple[dict[bytes, int], dict[bytes, int]] = ({}, {})  # the requests of brackets, of the API's and of others
-        self._steps: dict[bytes, dict[bytes, _Step]] = {}
-        self._said: dict[tuple[str, str], dict[bytes, tuple[int, int]]] = {}
-        self._said_count = 0
-        self._oslo = self._layout == "oslo"
-        self._take_pended()
-        self._whole, self._end, self._scale = _FRACTIONS.get(scanner._format.name, (0, 0, 0))
+        self._senders: dict[bytes, tuple[int, int]] = {}  # of lines without level, logger and bracket: process and writer
+        self._contexts: tuple[dict[bytes, int], dict[bytes, int]] = ({}, {})  # of others and of the API
+        self._steps: dict[bytes, dict[bytes, _Step]] = {}  # by what stands before and behind the uuid
+        self._whole, self._digits, self._scale = _FRACTIONS.get(scanner._format.name, (0, 0, 0))
+        self._mark, self._skip, self._nearest = b"[", 0, 1 << 30  # what opens the bracket, and from where it is searched for
+        self._first, self._places = 1, [0]
+        self._whose, self._whom = NO_REQUEST, 0  # `scanner._pended`
 
     # -- what the careful way learns -----------------------------------------------------------------------------------
 
     def learn(self, key: bytes, bracket: int, header: Header, from_api: bool, is_api: bool) -> None:
         """A header that the careful way took apart: ``key`` is what stands between stamp and bracket's end, the bracket's inside begins at ``bracket``."""
-        if key.find(b" [") + 2 != bracket:
+        text = key[:bracket]
+        if text.find(b" [") + 2 != bracket:
             return
-        left = self._lefts.get(key[:bracket])
+        left = self._lefts.get(text)
         if left is None:
-            said = self._said.setdefault((header.level, header.logger), {})
-            number = self._counts.add(header.process, header.origin, header.debug)
-            left = self._lefts[key[:bracket]] = Left(header, number, from_api, is_api, self._contexts[from_api], said)
+            writer = self._counts.add(header.process, header.origin, header.debug)
+            left = self._lefts[text] = Left(header, writer, self.scan.processes[header.process].pid, self._hearing.voice(header))
+            left.from_api, left.is_api, left.contexts = from_api, is_api, self._contexts[from_api]
+            self._skip, self._nearest = max(self._skip, text.rfind(b"[", 0, -1) + 1), min(self._nearest, bracket - 1)
+            if self._skip > self._nearest:
+                self._mark, self._skip = b" [", 0
         left.contexts[key[bracket:] + b"] "] = header.request
 
     def learn_sender(self, key: bytes, process: int, quick: bool) -> None:
@@ -90,87 +104,97 @@ class FastLines:
 
     def feed(self, data: bytes, number: int, offset: int) -> int:
         """The lines of a block, each of which ends in it; the number of the line behind them."""
-        lines = raw = data.split(b"\n")
-        self._first, self._lines, self._places = number, lines, []
-        if is_dirty(data):
-            lines = list(map(clean, lines))
+        lines = list(BytesIO(data))  # several times as fast as `split`; each keeps its newline
+        if not data or data.endswith(b"\n"):
+            lines.append(b"\n")
+        else:
+            lines[-1] += b"\n"
         if self.scan.kept is not None:
-            self._places = list(accumulate((len(line) + 1 for line in raw), initial=offset))
+            self._first, self._places = number, list(accumulate(map(len, lines), initial=offset))
+        if is_dirty(data):
+            lines = [clean(line[:-1]) + b"\n" for line in lines]
+            data = b"".join(lines)
         behind = number + len(lines)
-        while number < behind and not self.scanner._width:
-            self._decline(lines[number - self._first], number, None)
-            number += 1
-        self._take_lines(lines[number - self._first :], number)
+        pending = zip(range(number, behind), lines, self._read_fractions(data, lines))
+        while (declined := self._take(pending)) is not None:
+            number, line = declined
+            self.scanner._line(line[:-1], number, *self._place(number))
         self._make_room()
         return behind
 
-    def _take_lines(self, lines: list[bytes], number: int) -> None:
+    def _read_fractions(self, data: bytes, lines: list[bytes]) -> list[int]:
+        """The fractions of the lines' stamps (µs), -1 for what is none. ``data`` is all lines."""
+        if not self._digits or not data:
+            return [-1 if self._digits else 0] * len(lines)
+        text = np.frombuffer(data, np.uint8)
+        lengths = np.fromiter(map(len, lines), np.int64, len(lines))
+        places = np.cumsum(lengths) - lengths + self._whole
+        places = np.minimum(places, max(0, len(text) - self._digits))  # a last line that is too short has no stamp
+        found, good = np.zeros(len(lines), np.int32), np.ones(len(lines), bool)
+        for place in range(self._digits):
+            digit = text[places + place if place else places] - 48
+            good &= digit < 10
+            found = found * 10 + digit
+        return np.where(good, found * self._scale, -1).tolist()
+
+    def _take(self, lines: Iterator[tuple[int, bytes, int]]) -> tuple[int, bytes] | None:
+        """Read lines, each with its number and the fraction of its stamp, up to one that is for the careful way; None if none was."""
         # All in local variables, and no call a line that can be saved: this loop is where the time goes.
         scanner, events, counts, kept = self.scanner, self.scan.events, self._counts, self.scan.kept
         add_request, add_kind, add_origin, add_fact = events.request.append, events.kind.append, events.origin.append, events.fact.append
         add_line, add_at, add_uuid, no_uuid = events.line.append, events.at.append, events.uuid.frombytes, EventTable.NO_UUID
         count_request, count_writer, count_at, count_line = counts.request.append, counts.writer.append, counts.at.append, counts.line.append
-        find_left, find_steps, busy, latest, decline = self._lefts.get, self._steps.get, scanner._busy, scanner._latest, self._decline
-        width, whole, end, scale, oslo = scanner._width, self._whole or scanner._width, self._end, self._scale, self._oslo
-        most_back, most_on, steps_begin, suffix_ends = -STEP_US, GAP_US, _STEPS, DEBUG_END
-        second, base, kind, fact = b"", 0, -1, -1
+        find_left, find_steps, busy, latest = self._lefts.get, self._steps.get, scanner._busy, scanner._latest
+        width, whole, oslo = scanner._width, self._whole or scanner._width, self._oslo
+        mark, beyond, skip = self._mark, len(self._mark), width + self._skip
+        most_back, most_on, ends = -STEP_US, GAP_US, _ENDS
+        second, base = b"", 0
         last: Left | None = None
-        for number, line in enumerate(lines, number):
+        self._take_pended()
+        for number, line, fraction in lines:
             if line[:whole] != second:
                 found = self._read_second(line)
                 if found is None:
-                    second, last = decline(line, number, last)
-                    continue
+                    break
                 second, base = line[:whole], found
-            at = base
-            if scale:
-                fraction = line[whole:end]
-                if not fraction.isdigit():
-                    second, last = decline(line, number, last)
-                    continue
-                at = base + int(fraction) * scale
-            opening = line.find(b" [", width) + 2
+            if fraction < 0:
+                break
+            at = base + fraction
+            opening = line.find(mark, skip) + beyond
             left = find_left(line[width:opening])
             if left is None:
-                if not self._take_headless(line, number, at):
-                    second, last = decline(line, number, last)
-                continue
+                if self._take_headless(line, number, at):
+                    continue
+                break
             process = left.process
-            start = line.find(b"] ", opening) + 2
+            start = line.find(93, opening) + 2  # behind "] "
             request = left.contexts.get(line[opening:start])
             if request is None:
                 request = self._read_context(left, line[opening:start])
             if request is None or busy[process] or not most_back <= at - latest[process] <= most_on:
-                second, last = decline(line, number, last)
-                continue
+                break
             if request >= 0 or not left.debug:
-                if left.steps and line[start : start + 6] in steps_begin:
-                    quote = line.find(b"' (", start + 6) + 3
-                    tails = find_steps(line[start:quote])
-                    tail = line[quote + 36 : quote + 100]
-                    step = tails.get(tail) if tails is not None else None
+                place = line.find(40, start) + 1 if left.steps else 0  # behind "' ("
+                tails = find_steps(line[start:place])
+                if tails is not None:
+                    tail = line[place + 36 : place + 100]  # both states, and hardly more
+                    step = tails.get(tail)
                     if step is None:
-                        step = self._find_step(line[start:quote], tail)
-                    if step is None or (line[-2:] != b"}}" and not oslo and not line.endswith(suffix_ends)):
-                        second, last = decline(line, number, last)
-                        continue
+                        step = self._find_step(tails, line[start:place], tail)
+                    if step is None or (line[-3:] != b"}}\n" and not oslo and not line.endswith(ends)):
+                        break
                     kind, fact, wants = step
                     if wants is not None:
-                        if oslo and split_suffix(line, "oslo")[1] is None:
-                            second, last = decline(line, number, last)
-                            continue
-                        fact = self._find_results(wants, line, quote + 36)
-                    add_uuid(line[quote : quote + 36])
+                        if oslo and split_suffix(line[:-1], "oslo")[1] is None:
+                            break
+                        fact = self._find_results(wants, line[:-1], place + 36)
+                    add_uuid(line[place : place + 36])
                 else:
-                    body = line[start:]
-                    said = left.said.get(body)
+                    said = left.said.get(line[start:])
                     if said is None:
-                        said = self._hear(left, body)
+                        said = self._hear(left, request, line[start:])
                         if said is None:
-                            if request >= 0 or left.steps and body[:6] in steps_begin:
-                                second, last = decline(line, number, last)
-                                continue
-                            said = _NOTHING
+                            break
                     kind, fact = said
                     if kind >= 0:
                         add_uuid(no_uuid)
@@ -184,39 +208,31 @@ class FastLines:
             latest[process] = at
             last = left
             count_request(request)
-            count_writer(left.number)
+            count_writer(left.writer)
             count_at(at)
             count_line(number)
             if request >= 0:
                 if left.is_api and (request != self._whose or left.whom != self._whom):
-                    scanner._pend((process, left.debug, request), line)
-                    self._whose, self._whom = request, left.whom
+                    self._pend(left, request, line)
                 if kept is not None:
                     kept.append(request, scanner._source, number, *self._place(number))
+        else:
+            self._tell(last)
+            return None
         self._tell(last)
+        return number, line
 
     def _place(self, number: int) -> tuple[int, int]:
-        """Offset and length of a line in the file; nothing if lines are not kept."""
-        if not self._places:
+        """Offset and length of a line in the file; nothing if they are not kept."""
+        if self.scan.kept is None:
             return 0, 0
         at = number - self._first
         return self._places[at], self._places[at + 1] - self._places[at] - 1
-
-    def _decline(self, line: bytes, number: int, last: Left | None) -> tuple[bytes, None]:
-        """Hand a line to the careful way; what the loop must take for known behind it: no second, and no last record of its own."""
-        self._tell(last)
-        self.scanner._line(line, number, *self._place(number))
-        self._take_pended()
-        return b"", None
 
     def _tell(self, last: Left | None) -> None:
         """Tell the careful way which record was the last one, if it was one taken here, and that it was whole."""
         if last is not None:
             self.scanner._last, self.scanner._unfinished = last.header, False
-
-    def _take_pended(self) -> None:
-        process, debug, self._whose = self.scanner._pended or (0, False, NO_REQUEST)
-        self._whom = process * 2 + debug
 
     def _make_room(self) -> None:
         if sum(map(len, self._contexts)) > _MOST_CONTEXTS:
@@ -225,100 +241,84 @@ class FastLines:
         if len(self._lefts) + len(self._senders) > MANY_HEADERS:
             self._counts.settle()
             self._counts.forget_writers()
+            self._hearing.forget()
             self._lefts.clear()
             self._senders.clear()
         elif len(self._counts.at) > _MOST_COUNTED:
             self._counts.settle()
 
-    def _read_context(self, left: Left, text: bytes) -> int | None:
-        """The request of a bracket that is new; None if it is not one that can be told here."""
-        context = text[:-2]
-        if len(text) < 2 or len(context) > 400 or b"]" in context:
-            return None
-        request = left.contexts[text] = self.scanner._request_of(context, left.from_api)
-        return request
+    # -- pieces of a line that are new, or that few lines have ----------------------------------------------------------
 
     def _read_second(self, line: bytes) -> int | None:
-        """The instant of a line's stamp, or of its whole second if its fraction is read here; None if it is no stamp."""
+        """The instant of a line's stamp, or of its whole second if the fraction is read apart; None if it is no stamp."""
         found = self.scanner._format.pattern.match(line)
         if found is None or found.end("stamp") != self.scanner._width:
             return None
         return self.scanner._read_stamp(line[: self._whole or self.scanner._width])
 
-    def _find_step(self, name: bytes, tail: bytes) -> _Step | None:
-        """A DEBUG transition that the careful way has learned."""
+    def _read_context(self, left: Left, text: bytes) -> int | None:
+        """The request of a bracket; None if this is not one that can be told here."""
+        context = text[:-2]
+        if not text.endswith(b"] ") or len(context) > 400 or b"]" in context:
+            return None
+        request = left.contexts[text] = self.scanner._request_of(context, left.from_api)
+        return request
+
+    def _find_step(self, tails: dict[bytes, _Step], name: bytes, tail: bytes) -> _Step | None:
+        """A DEBUG transition, if the careful way has learned it."""
         state = tail.find(_FROM)
         old = state + len(_FROM)
         stop = tail.find(b"'", old)
-        if not tail.startswith(_INTO) or state < 0 or stop < 0:
+        if not tail.startswith(_INTO) or state < 0 or stop < 0 or state - len(_INTO) > 20 or stop - old > 20:
             return None
         new = tail[len(_INTO) : state]
-        known = self.scanner._transitions.get(("DEBUG", name[:4], name[6:-3], new, tail[old:stop]))
-        if known is None or known[1] == "" or state - len(_INTO) > 20 or stop - old > 20:
+        kind, task, wants = self.scanner._transitions.get(("DEBUG", name[:4], name[6:-3], new, tail[old:stop]), (-1, "", False))
+        if task == "":
             return None
-        wants = (known[1] or "", new.decode(), stop + 1) if known[2] else None
-        step = self._steps.setdefault(name, {})[tail] = known[0], -1, wants
+        if len(tails) >= _MOST_TAILS:
+            tails.clear()
+        step = tails[tail] = kind, -1, (task or "", new.decode(), stop + 1) if wants else None
         return step
 
-    def _hear(self, left: Left, body: bytes) -> tuple[int, int] | None:
-        """The kind and the place of the facts of what a message says; None for one that is for the careful way."""
-        message = body
-        left.steps = left.steps or body[:6] in _STEPS
-        if left.debug:
-            if self._layout == "oslo":
-                message, suffix = split_suffix(body, "oslo")
-                cut = 0 if suffix else -1
-            else:
-                cut = body.rfind(b" {{")
-                message = body[:cut]
-            if cut < 0 or body[:6] in _STEPS or not (self._layout == "oslo" or body.endswith(DEBUG_END)):
-                return None
-        elif body[:6] in _STEPS:
-            return None
-        for row in left.header.rows:
-            values = row.match(message)
-            if values is None:
-                continue
-            if row.traceback:
-                return None
-            said, facts = _NOTHING, self.scan.events.facts
-            if row.facts:
-                wants = self.scan.wants(row.facts)
-                said = self.scan.kind(Kind(row.key, level=left.header.level)), len(facts) if wants else -1
-                if wants:
-                    facts.append(values)
-            if len(body) <= _LONGEST_SAID:
-                self._keep_said(left, body, said)
-            return said
+    def _hear(self, left: Left, request: int, body: bytes) -> Said | None:
+        """What a message says that is not remembered; None for one that is for the careful way."""
+        if body[:6] not in _STEPS:
+            return self._hearing.hear(left.voice, body, request != NO_REQUEST)
+        name = body[: body.find(b"(") + 1]
+        if left.debug and len(name) > 8 and name.endswith(b"' (") and len(self._steps) < _MOST_NAMES:
+            left.steps = True  # the next ones are found by their name
+            self._steps.setdefault(name, {})
         return None
-
-    def _keep_said(self, left: Left, body: bytes, said: tuple[int, int]) -> None:
-        self._said_count += 1
-        if self._said_count > _MOST_SAID:
-            self._said_count = 1
-            for each in self._said.values():
-                each.clear()
-        left.said[body] = said
 
     def _find_results(self, wants: tuple[str, str, int], line: bytes, start: int) -> int:
         """The place of the facts in a transition's result; -1 if it has none."""
         task, state, stop = wants
         values = self.scanner._find_results(task, state, line, start + stop)
-        if values is None:
-            return -1
-        self.scan.events.facts.append(values)
-        return len(self.scan.events.facts) - 1
+        return -1 if values is None else self._hearing.add_facts(values)
+
+    def _take_pended(self) -> None:
+        process, debug, self._whose = self.scanner._pended or (0, False, NO_REQUEST)
+        self._whom = process * 2 + debug
+
+    def _pend(self, left: Left, request: int, line: bytes) -> None:
+        """What `Headers._pend` does; at once where nothing is new but the level."""
+        whom, same = (left.process, left.debug, request), request == self._whose and left.whom ^ self._whom == 1
+        if same and (not left.debug or self._oslo or line.startswith(left.suffix, line.rfind(b"{{(pid="))):
+            self.scanner._pended = whom
+        else:
+            self.scanner._pend(whom, line)
+        self._whose, self._whom = request, left.whom
 
     def _take_headless(self, line: bytes, number: int, at: int) -> bool:
         """A line of a known process without level, logger and bracket, while no record of it is open: an access line, or one that says nothing."""
         width = self.scanner._width
         start = line.find(b": ", width) + 2
         known = self._senders.get(line[width:start])
-        if known is None or line[start : start + 1] in _LEVELS or self.scanner._busy[known[0]]:
+        if known is None or line[start] in _LEVELS or self.scanner._busy[known[0]]:
             return False
-        process, place = known
+        process, writer = known
         if line.startswith(b"[pid: ", start):
-            self.scanner._without_header(process, line[start:], at, number)
+            self.scanner._without_header(process, line[start:-1], at, number)
             self._take_pended()
-        self._counts.append(NO_REQUEST, place, at, number)
+        self._counts.append(NO_REQUEST, writer, at, number)
         return True
