@@ -11,14 +11,18 @@ from .tables import NO_REQUEST, Scan
 
 
 class Counts:
-    """One row a record: its request, its writer (a number that `add` gave out), its instant and its line in the file."""
+    """One row a line: its request, its writer (a number that `add` gave out, -1 for a line that does not count) and its instant."""
 
-    __slots__ = ("_scan", "_process", "_origin", "_debug", "request", "writer", "at", "line")
+    __slots__ = ("_scan", "_process", "_origin", "_debug", "_blocks", "_count")
 
     def __init__(self, scan: Scan) -> None:
         self._scan = scan
         self._process, self._origin, self._debug = array("i"), array("i"), bytearray()
-        self.request, self.writer, self.at, self.line = array("i"), array("i"), array("q"), array("q")
+        self._blocks: list[tuple[np.ndarray, ...]] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
 
     def add(self, process: int, origin: int, debug: bool) -> int:
         """The number of a writer: a process at a level."""
@@ -27,30 +31,32 @@ class Counts:
         self._debug.append(debug)
         return len(self._debug) - 1
 
-    def append(self, request: int, writer: int, at: int, line: int) -> None:
-        self.request.append(request)
-        self.writer.append(writer)
-        self.at.append(at)
-        self.line.append(line)
+    def origins(self) -> np.ndarray:
+        """Of each writer."""
+        return np.array(self._origin)
 
     def forget_writers(self) -> None:
         """Their numbers are given out anew. Only after `settle`."""
         for column in (self._process, self._origin, self._debug):
             del column[:]
 
+    def append(self, request: np.ndarray, writer: np.ndarray, at: np.ndarray, number: int) -> None:
+        """The lines from ``number`` on."""
+        self._blocks.append((request, writer, at, np.arange(number, number + len(at))))
+        self._count += len(at)
+
     def settle(self) -> None:
         """Adds all that was counted to the scan, and forgets it."""
-        if not self.at:
+        if not self._blocks:
             return
-        request, writer = np.array(self.request), np.array(self.writer)
-        at, line = np.array(self.at), np.array(self.line)
-        for column in (self.request, self.writer, self.at, self.line):
-            del column[:]
-        self._settle_processes(writer, at)
+        request, writer, at, line = (np.concatenate(column) for column in zip(*self._blocks))
+        self._blocks, self._count = [], 0
+        counted = writer >= 0
+        if counted.any():
+            self._settle_processes(writer[counted], at[counted])
         told = request != NO_REQUEST
-        request, at, line = request[told], at[told], line[told]
-        if len(request):
-            self._settle_seen(request, np.array(self._origin)[writer[told]], at, line)
+        if told.any():
+            self._settle_seen(request[told], self.origins()[writer[told]], at[told], line[told])
 
     def _settle_processes(self, writer: np.ndarray, at: np.ndarray) -> None:
         order = np.argsort(writer, kind="stable")

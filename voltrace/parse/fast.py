@@ -46,11 +46,12 @@ class Left:
     tells whether transitions were seen.
     """
 
-    __slots__ = ("header", "writer", "process", "origin", "debug", "whom", "from_api", "is_api", "contexts", "suffix", "voice", "said", "steps")
+    __slots__ = ("header", "writer", "process", "origin", "debug", "whom", "from_api", "is_api", "contexts", "pid", "suffix", "voice", "said", "steps")
 
     def __init__(self, header: Header, writer: int, pid: int | None, voice: Voice) -> None:
         self.header, self.writer, self.process, self.origin, self.debug = header, writer, header.process, header.origin, header.debug
         self.whom = header.process * 2 + header.debug
+        self.pid = pid
         self.suffix = b"{{(pid=%d)" % (-1 if pid is None else pid)
         self.voice, self.said = voice, voice.said
         self.from_api = self.is_api = self.steps = False
@@ -71,7 +72,14 @@ class FastLines:
         self._steps: dict[bytes, dict[bytes, _Step]] = {}  # by what stands before and behind the uuid
         self._whole, self._digits, self._scale = _FRACTIONS.get(scanner._format.name, (0, 0, 0))
         self._mark, self._skip, self._nearest = b"[", 0, 1 << 30  # what opens the bracket, and from where it is searched for
+        scanner._latest = list(scanner._latest)  # which Python reads faster than an array
         self._first, self._places = 1, [0]
+        self._fractions = np.zeros(0, np.int32)
+        # Of each line of the block so far: request and writer (-1: not counted); and from which lines on which whole second holds.
+        self._requests: list[int] = []
+        self._writers: list[int] = []
+        self._seconds: list[tuple[int, int]] = []
+        self._events: tuple[list[int], list[int], list[bytes], list[int]] = ([], [], [], [])  # line, kind, uuid and fact of each that waits
         self._whose, self._whom = NO_REQUEST, 0  # `scanner._pended`
 
     # -- what the careful way learns -----------------------------------------------------------------------------------
@@ -109,42 +117,44 @@ class FastLines:
             lines.append(b"\n")
         else:
             lines[-1] += b"\n"
+        self._first, self._requests, self._writers, self._seconds = number, [], [], [(number, 0)]
         if self.scan.kept is not None:
-            self._first, self._places = number, list(accumulate(map(len, lines), initial=offset))
+            self._places = list(accumulate(map(len, lines), initial=offset))
         if is_dirty(data):
             lines = [clean(line[:-1]) + b"\n" for line in lines]
             data = b"".join(lines)
         behind = number + len(lines)
-        pending = zip(range(number, behind), lines, self._read_fractions(data, lines))
+        self._fractions = self._read_fractions(data, lines)
+        pending = zip(range(number, behind), lines, self._fractions.tolist())
         while (declined := self._take(pending)) is not None:
             number, line = declined
+            self._add_events()
             self.scanner._line(line[:-1], number, *self._place(number))
+        self._add_events()
+        self._counts.append(*self._columns(), self._first)
         self._make_room()
         return behind
 
-    def _read_fractions(self, data: bytes, lines: list[bytes]) -> list[int]:
+    def _read_fractions(self, data: bytes, lines: list[bytes]) -> np.ndarray:
         """The fractions of the lines' stamps (µs), -1 for what is none. ``data`` is all lines."""
-        if not self._digits or not data:
-            return [-1 if self._digits else 0] * len(lines)
+        if not self._digits or len(data) < self._digits:
+            return np.full(len(lines), -1 if self._digits else 0, np.int32)
         text = np.frombuffer(data, np.uint8)
         lengths = np.fromiter(map(len, lines), np.int64, len(lines))
         places = np.cumsum(lengths) - lengths + self._whole
-        places = np.minimum(places, max(0, len(text) - self._digits))  # a last line that is too short has no stamp
-        found, good = np.zeros(len(lines), np.int32), np.ones(len(lines), bool)
-        for place in range(self._digits):
-            digit = text[places + place if place else places] - 48
-            good &= digit < 10
-            found = found * 10 + digit
-        return np.where(good, found * self._scale, -1).tolist()
+        places = np.minimum(places, len(text) - self._digits)  # a last line that is too short has no stamp
+        digits = text[places[:, None] + np.arange(self._digits)] - 48
+        found = digits.astype(np.int32) @ (10 ** np.arange(self._digits - 1, -1, -1, dtype=np.int32) * self._scale)
+        return np.where((digits < 10).all(axis=1), found, -1)
 
     def _take(self, lines: Iterator[tuple[int, bytes, int]]) -> tuple[int, bytes] | None:
         """Read lines, each with its number and the fraction of its stamp, up to one that is for the careful way; None if none was."""
         # All in local variables, and no call a line that can be saved: this loop is where the time goes.
-        scanner, events, counts, kept = self.scanner, self.scan.events, self._counts, self.scan.kept
-        add_request, add_kind, add_origin, add_fact = events.request.append, events.kind.append, events.origin.append, events.fact.append
-        add_line, add_at, add_uuid, no_uuid = events.line.append, events.at.append, events.uuid.frombytes, EventTable.NO_UUID
-        count_request, count_writer, count_at, count_line = counts.request.append, counts.writer.append, counts.at.append, counts.line.append
-        find_left, find_steps, busy, latest = self._lefts.get, self._steps.get, scanner._busy, scanner._latest
+        scanner, kept, no_uuid = self.scanner, self.scan.kept, EventTable.NO_UUID
+        add_line, add_kind, add_uuid, add_fact = (column.append for column in self._events)
+        count_request, count_writer = self._requests.append, self._writers.append
+        find_left, find_steps, latest = self._lefts.get, self._steps.get, scanner._latest
+        busy = scanner._busy if 1 in scanner._busy else None
         width, whole, oslo = scanner._width, self._whole or scanner._width, self._oslo
         mark, beyond, skip = self._mark, len(self._mark), width + self._skip
         most_back, most_on, ends = -STEP_US, GAP_US, _ENDS
@@ -157,21 +167,25 @@ class FastLines:
                 if found is None:
                     break
                 second, base = line[:whole], found
+                self._seconds.append((number, base))
             if fraction < 0:
                 break
             at = base + fraction
             opening = line.find(mark, skip) + beyond
             left = find_left(line[width:opening])
             if left is None:
-                if self._take_headless(line, number, at):
-                    continue
-                break
+                writer = self._take_headless(line, number, at)
+                if writer < 0:
+                    break
+                count_request(NO_REQUEST)
+                count_writer(writer)
+                continue
             process = left.process
             start = line.find(93, opening) + 2  # behind "] "
             request = left.contexts.get(line[opening:start])
             if request is None:
                 request = self._read_context(left, line[opening:start])
-            if request is None or busy[process] or not most_back <= at - latest[process] <= most_on:
+            if request is None or (busy is not None and busy[process]) or not most_back <= at - latest[process] <= most_on:
                 break
             if request >= 0 or not left.debug:
                 place = line.find(40, start) + 1 if left.steps else 0  # behind "' ("
@@ -199,18 +213,13 @@ class FastLines:
                     if kind >= 0:
                         add_uuid(no_uuid)
                 if kind >= 0:
-                    add_request(request)
-                    add_kind(kind)
-                    add_origin(left.origin)
                     add_line(number)
-                    add_at(at)
+                    add_kind(kind)
                     add_fact(fact)
             latest[process] = at
             last = left
             count_request(request)
             count_writer(left.writer)
-            count_at(at)
-            count_line(number)
             if request >= 0:
                 if left.is_api and (request != self._whose or left.whom != self._whom):
                     self._pend(left, request, line)
@@ -220,7 +229,32 @@ class FastLines:
             self._tell(last)
             return None
         self._tell(last)
+        count_request(NO_REQUEST)
+        count_writer(-1)
         return number, line
+
+    def _columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Request, writer and instant of each line of the block so far."""
+        firsts, seconds = np.array(self._seconds, np.int64).T
+        count = len(self._requests)
+        at = np.repeat(seconds, np.diff(firsts, append=self._first + count)) + self._fractions[:count]
+        return np.array(self._requests, np.int32), np.array(self._writers, np.int32), at
+
+    def _add_events(self) -> None:
+        """Those that wait go to the table."""
+        lines, kinds, uuids, facts = self._events
+        if not lines:
+            return
+        request, writer, at = self._columns()
+        line = np.array(lines, np.int64)
+        places, events = line - self._first, self.scan.events
+        origin = self._counts.origins()[writer[places]]
+        added = (request[places], np.array(kinds, np.int32), origin, line, at[places], np.array(facts, np.int32))
+        for column, values in zip((events.request, events.kind, events.origin, events.line, events.at, events.fact), added):
+            column.frombytes(values.tobytes())
+        events.uuid.frombytes(b"".join(uuids))
+        for waiting in self._events:
+            waiting.clear()
 
     def _place(self, number: int) -> tuple[int, int]:
         """Offset and length of a line in the file; nothing if they are not kept."""
@@ -244,7 +278,7 @@ class FastLines:
             self._hearing.forget()
             self._lefts.clear()
             self._senders.clear()
-        elif len(self._counts.at) > _MOST_COUNTED:
+        elif len(self._counts) > _MOST_COUNTED:
             self._counts.settle()
 
     # -- pieces of a line that are new, or that few lines have ----------------------------------------------------------
@@ -302,23 +336,28 @@ class FastLines:
 
     def _pend(self, left: Left, request: int, line: bytes) -> None:
         """What `Headers._pend` does; at once where nothing is new but the level."""
+        scanner = self.scanner
         whom, same = (left.process, left.debug, request), request == self._whose and left.whom ^ self._whom == 1
-        if same and (not left.debug or self._oslo or line.startswith(left.suffix, line.rfind(b"{{(pid="))):
-            self.scanner._pended = whom
+        if left.debug and not self._oslo and not line.startswith(left.suffix, line.rfind(b"{") - 1):  # perhaps another is the worker
+            scanner._pend(whom, line)
         else:
-            self.scanner._pend(whom, line)
+            scanner._pended = whom
+            if not same and left.pid is not None:
+                scanner._pending.push(left.pid, request)
         self._whose, self._whom = request, left.whom
 
-    def _take_headless(self, line: bytes, number: int, at: int) -> bool:
-        """A line of a known process without level, logger and bracket, while no record of it is open: an access line, or one that says nothing."""
+    def _take_headless(self, line: bytes, number: int, at: int) -> int:
+        """A line of a known process without level, logger and bracket, while no record of it is open: an access line, or one that says nothing.
+
+        Gives its writer, -1 if it is for the careful way.
+        """
         width = self.scanner._width
         start = line.find(b": ", width) + 2
         known = self._senders.get(line[width:start])
         if known is None or line[start] in _LEVELS or self.scanner._busy[known[0]]:
-            return False
+            return -1
         process, writer = known
         if line.startswith(b"[pid: ", start):
             self.scanner._without_header(process, line[start:-1], at, number)
             self._take_pended()
-        self._counts.append(NO_REQUEST, writer, at, number)
-        return True
+        return writer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections.abc import MutableSequence
 
 from ..formats import read_context, service_of
 from ..trace import EventTable, Process
@@ -26,7 +27,7 @@ class Headers:
         self._headers: dict[object, Header] = {}
         self._pending = Pending()
         self._pended: tuple[int, bool, int] | None = None  # the latest header (its `whom`) of which that was told
-        self._latest = array("q")  # of each process: its latest instant in this source, `NO_TIME` if there is none
+        self._latest: MutableSequence[int] = array("q")  # of each process: its latest instant in this source, `NO_TIME` if there is none
         self._busy = bytearray()  # of each process: whether a record of it is open
         self._make_room()
 

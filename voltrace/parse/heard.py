@@ -65,16 +65,19 @@ class Hearing:
     def hear(self, voice: Voice, body: bytes, requested: bool) -> Said | None:
         """What a message with its suffix and newline says; None if it is not whole, begins a traceback, or is of a request and no row matches."""
         message = body[:-1]
-        if voice.debug:
-            if self._oslo:
-                message, suffix = split_suffix(message, "oslo")
-                whole = suffix is not None
-            else:
-                whole = message.endswith(DEBUG_END)
-                cut = message.rfind(b" {{")
-                whole, message = whole and cut >= 0, message[:cut]
-            if not whole:
+        if voice.debug and self._oslo:
+            message, suffix = split_suffix(message, "oslo")
+            if suffix is None:
                 return None
+        elif voice.debug:
+            if body[-3:] != b"}}\n" and not message.endswith(DEBUG_END):
+                return None
+            cut = body.rfind(b"{") - 2  # one byte is found faster than three
+            if body[cut : cut + 3] != b" {{":
+                cut = body.rfind(b" {{")
+                if cut < 0:
+                    return None
+            message = body[:cut]
         for row in voice.fit(message[:_BEGINNING]):
             values = row.match(message)
             if values is not None:
