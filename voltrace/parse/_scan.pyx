@@ -44,6 +44,7 @@ cdef extern from *:
 
 cdef enum:
     SECONDS = 256  # whole seconds of which the instant is kept
+    LONGEST_STAMP = 40
     BATCH = 2048  # events that wait to be added to the columns
     MOST_CONTEXTS = 100_000
     MOST_SLOTS = 200_000
@@ -299,7 +300,7 @@ cdef struct Slot:
 cdef class Kernel:
     """Reads the lines of one source for its `SourceScanner`."""
 
-    cdef object scanner, scan, read_stamp, slow
+    cdef object scanner, scan, match_prefix, read_stamp, slow
     cdef object events, kept
     cdef array.array latest
     cdef object busy
@@ -319,7 +320,7 @@ cdef class Kernel:
     cdef int32_t pended_request, pended_process  # whom `_pend` was last told of; -1: nobody
     cdef bint pended_debug
     # instants of whole seconds
-    cdef char second_text[SECONDS][24]
+    cdef char second_text[SECONDS][LONGEST_STAMP]
     cdef int64_t second_at[SECONDS]
     cdef char month[3]
     # events that wait
@@ -340,7 +341,7 @@ cdef class Kernel:
         global STEP, GAP
         STEP, GAP = STEP_US, GAP_US
         self.scanner, self.scan = scanner, scanner.scan
-        self.slow, self.read_stamp = scanner._line, scanner._read_stamp
+        self.slow, self.read_stamp, self.match_prefix = scanner._line, scanner._read_stamp, scanner._format.pattern.match
         self.events, self.kept = scanner.scan.events, scanner.scan.kept
         self.source = scanner._source
         self.oslo = scanner._layout == "oslo"
@@ -586,14 +587,12 @@ cdef class Kernel:
         memset(self.second_text, 0, sizeof(self.second_text))
         memset(self.month, 0, 3)
 
-    cdef int64_t _instant(self, const char *line) except? -1:
-        """The instant of the stamp, NO_TIME if it is none."""
+    cdef int64_t _instant(self, const char *line, const char *end) except? -1:
+        """The instant of the stamp that a line begins with, NO_TIME if it is none."""
         cdef uint32_t i
         cdef int k
         cdef int64_t fraction = 0
-        if not self.whole:
-            at = self.read_stamp(PyBytes_FromStringAndSize(line, self.width))
-            return NO_TIME if at is None else at
+        cdef size_t n = self.whole + (1 if self.digits else 0) if self.whole else self.width  # of the whole second, with the mark behind it
         for k in range(self.digits):
             if not 48 <= line[self.whole + 1 + k] <= 57:
                 return NO_TIME
@@ -601,12 +600,17 @@ cdef class Kernel:
         if not self.oslo and memcmp(line, self.month, 3) != 0:  # the year may turn
             self._forget_seconds()
             memcpy(self.month, line, 3)
-        i = <uint32_t>(hash_bytes(line, self.whole, 0) & (SECONDS - 1))
-        if memcmp(self.second_text[i], line, self.whole) != 0:
-            at = self.read_stamp(PyBytes_FromStringAndSize(line, self.whole))
+        i = <uint32_t>(hash_bytes(line, n, 0) & (SECONDS - 1))
+        if n > LONGEST_STAMP or memcmp(self.second_text[i], line, n) != 0:
+            prefix = self.match_prefix(PyBytes_FromStringAndSize(line, end - line))
+            if prefix is None or prefix.end("stamp") != self.width:
+                return NO_TIME
+            at = self.read_stamp(PyBytes_FromStringAndSize(line, self.whole if self.whole else self.width))
             if at is None:
                 return NO_TIME
-            memcpy(self.second_text[i], line, self.whole)
+            if n > LONGEST_STAMP:
+                return at
+            memcpy(self.second_text[i], line, n)
             self.second_at[i] = at
         return self.second_at[i] + fraction * self.scale
 
@@ -652,7 +656,7 @@ cdef class Kernel:
             if close - bracket > 400 or memchr(bracket, 93, close - bracket) != NULL:
                 return False
             context = self._add_context(left, bracket, close - bracket, self._read_context(left, bracket, close))
-        at = self._instant(line)
+        at = self._instant(line, end)
         if at == NO_TIME:
             return False
         latest = self.latest.data.as_longlongs[left.process]
@@ -712,7 +716,7 @@ cdef class Kernel:
         left = <Left>self.sender_list[i]
         if not left.quick or PyByteArray_AS_STRING(self.busy)[left.process]:
             return False
-        at = self._instant(line)
+        at = self._instant(line, end)
         if at == NO_TIME:
             return False
         if end - body > 6 and memcmp(body, b"[pid: ", 6) == 0 and self._take_access(left, body, end, at, number):
