@@ -16,9 +16,12 @@ pytestmark = pytest.mark.skipif(kernel.load("parse._scan") is None, reason="the 
 CASES = sorted(p.name for p in SAMPLES.iterdir() if p.is_dir())
 SMALL = ["created", "created-oslo", "created-iso", "created-short", "created-colour", "tutorial-2018", "driver-failure", "volume-killed"]
 
+SOME = 60_000  # bytes of a log: enough of everything, and quickly read
 
-def files(case):
-    found = {p.name: p.read_bytes() for p in sorted((SAMPLES / case).iterdir()) if p.is_file()}
+
+def files(case, most=1 << 24):
+    """The logs of a sample, or as much of each."""
+    found = {p.name: p.read_bytes()[:most] for p in sorted((SAMPLES / case).iterdir()) if p.is_file()}
     return {name: data for name, data in found.items() if detect(data) is not None}
 
 
@@ -47,10 +50,10 @@ def test_sample__read_both_ways__is_the_same(case):
 
 
 @pytest.mark.parametrize("case", SMALL)
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given_(size=st.integers(1, 5000), cut=st.floats(0, 1))
 def test_sample__in_blocks_of_any_size_and_cut_anywhere__is_the_same(case, size, cut):
-    assert_same({name: data[: max(200, int(len(data) * cut))] for name, data in files(case).items()}, block=size)
+    assert_same({name: data[: max(200, int(len(data) * cut))] for name, data in files(case, SOME).items()}, block=size)
 
 
 FORGED = record("Flow 'volume_create_api' (fc413340-1579-44f9-9114-5493ce5d0000) transitioned into state 'SUCCESS' from state 'RUNNING'")
@@ -103,18 +106,18 @@ def damage(data, seed, names, share):
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given_(seed=st.integers(0, 1 << 32), share=st.sampled_from([0.02, 0.2, 0.7]))
 def test_damage__of_one_kind__is_read_the_same(change, seed, share):
     for case in ("created", "created-oslo", "driver-failure"):
-        assert_same({name: damage(data, seed, [change], share) for name, data in files(case).items()})
+        assert_same({name: damage(data, seed, [change], share) for name, data in files(case, SOME).items()})
 
 
 @pytest.mark.parametrize("case", SMALL)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given_(seed=st.integers(0, 1 << 32), share=st.sampled_from([0.02, 0.1, 0.5]), size=st.sampled_from([700, 5000, 1 << 18]))
 def test_damage__of_any_kinds__is_read_the_same(case, seed, share, size):
-    assert_same({name: damage(data, seed, list(CHANGES), share) for name, data in files(case).items()}, block=size)
+    assert_same({name: damage(data, seed, list(CHANGES), share) for name, data in files(case, SOME).items()}, block=size)
 
 
 def test_files__put_together__are_read_the_same():

@@ -651,14 +651,14 @@ cdef class Kernel:
             if close[1] == 32:
                 break
             close += 1
+        at = self._instant(line, end)  # before the request is known: a line without a stamp tells of none
+        if at == NO_TIME:
+            return False
         context = self.contexts.find(bracket, close - bracket)
         if context < 0 or not self.context_flags[context] & (1 if left.from_api else 2):
             if close - bracket > 400 or memchr(bracket, 93, close - bracket) != NULL:
                 return False
             context = self._add_context(left, bracket, close - bracket, self._read_context(left, bracket, close))
-        at = self._instant(line, end)
-        if at == NO_TIME:
-            return False
         latest = self.latest.data.as_longlongs[left.process]
         if latest != NO_TIME and (at < latest - STEP or at > latest + GAP):
             return False
