@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from voltrace.check.judge import judge_all
+from voltrace.encode import encode_check, encode_timeline
 from voltrace.parse.assemble import Assembler, assemble
 from voltrace.parse.clock import StampReader
 from voltrace.parse.framing import detect
@@ -72,6 +73,12 @@ def read_bytes(files: dict[str, bytes], block: int = BLOCK, year: int | None = 2
 def read_lines(logs: dict[str, list[bytes]], **options):
     """The reading of these lines, and the verdicts. Files without lines are left out."""
     return read_bytes({name: b"".join(line + b"\n" for line in own) for name, own in logs.items() if own}, **options)
+
+
+def encoded(reading, verdicts):
+    """All that a reading tells: its timelines with events, the check of them, and what the logs cover."""
+    timelines = [encode_timeline(t, verdicts[t.request_id], events=True) for t in reading.timelines]
+    return timelines, encode_check(reading, list(verdicts.values())), {s: (c.first, c.last, c.debug, c.starts) for s, c in reading.coverage.items()}
 
 
 def deviations(logs: dict[str, list[bytes]], **options) -> list[str]:

@@ -3,18 +3,12 @@
 import re
 
 import pytest
-from given import API, SCHEDULER, VOLUME, lines, outcomes, read_bytes, read_lines, record
+from given import API, SCHEDULER, VOLUME, encoded, lines, outcomes, read_bytes, read_lines, record
 from hypothesis import given as given_
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from voltrace.encode import encode_check, encode_timeline
 from voltrace.formats import FORMATS
-
-
-def encoded(reading, verdicts):
-    timelines = [encode_timeline(t, verdicts[t.request_id], events=True) for t in reading.timelines]
-    return timelines, encode_check(reading, list(verdicts.values())), {s: (c.first, c.last, c.debug, c.starts) for s, c in reading.coverage.items()}
 
 
 def joined(case):

@@ -8,14 +8,15 @@ import pytest
 
 from voltrace.cli import report, stats
 from voltrace.errors import UsageError
+from voltrace.measure import group
 
 from .examples import fetch, mixed
 
 
 @pytest.fixture(autouse=True)
 def made_readings(monkeypatch):
-    for module in (report, stats):
-        monkeypatch.setattr(module, "read", lambda args, paths=None, **_: mixed(25))
+    monkeypatch.setattr(report, "read", lambda args, paths=None, **_: mixed(25))
+    monkeypatch.setattr(stats, "read_durations", lambda args: group(mixed(25)[0].timelines))
     monkeypatch.setattr(report, "fetch_lines", lambda reading: lambda timeline: [line[:2] for line in fetch(timeline)])
 
 

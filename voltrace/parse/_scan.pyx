@@ -513,14 +513,14 @@ cdef class Kernel:
             if close[1] == 32:
                 break
             close += 1
+        at = self._instant(key)  # before the request is known: a line without a stamp tells of none
+        if at == NO_TIME:
+            return DECLINED
         context = self.contexts.find(bracket, close - bracket)
         if context < 0 or not self.context_flags[context] & (1 if left.from_api else 2):
             if close - bracket > 400 or memchr(bracket, 93, close - bracket) != NULL:
                 return DECLINED
             context = self._add_context(left, bracket, close - bracket, self._read_context(left, bracket, close))
-        at = self._instant(key)
-        if at == NO_TIME:
-            return DECLINED
         latest = self.latest.data.as_longlongs[left.process]
         if latest == NO_TIME or at < latest - STEP or at > latest + GAP:
             return DECLINED
@@ -861,7 +861,7 @@ cdef class Kernel:
 cdef class LineKernel(Kernel):
     """Reads the lines of one source for its `SourceScanner`."""
 
-    cdef object read_stamp, clock
+    cdef object clock
     cdef bint dirty, has_year
     cdef int width, fraction, digits, scale
     # Instants of stamps as they are without the digits of their fractions.
@@ -870,7 +870,6 @@ cdef class LineKernel(Kernel):
     cdef char month[3]
 
     def __cinit__(self, scanner, workers):
-        self.read_stamp = scanner._read_stamp
         fmt = scanner._format
         self.has_year = fmt.has_year
         self.digits, self.scale = {1: (6, 1), 1000: (3, 1000)}.get(fmt.resolution_us, (0, 0))
@@ -953,7 +952,7 @@ cdef class LineKernel(Kernel):
             stamp[k] = 48
         i = <uint32_t>(hash_bytes(stamp, self.width, 0) & (STAMPS - 1))
         if memcmp(self.stamp_text[i], stamp, self.width) != 0:
-            at = self.read_stamp(PyBytes_FromStringAndSize(stamp, self.width))
+            at = self.scanner.read_whole_stamp(PyBytes_FromStringAndSize(stamp, self.width))
             if at is None:
                 return NO_TIME
             memcpy(self.stamp_text[i], stamp, self.width)

@@ -60,8 +60,9 @@ class Compiled(Records):
     def _learn_transition(self, key: tuple) -> tuple[int, str | None, bool]:
         known = super()._learn_transition(key)
         kind, task, wants = known
-        if self._kernel is not None and key[0] == "DEBUG" and task != "":
+        learn = getattr(self._kernel, "learn_transition", None)  # the pure way asks for it when it needs it
+        if learn is not None and key[0] == "DEBUG" and task != "":
             found = self.scan.kinds[kind]
             results = self.scan.catalogue.results(found.task or "", found.new or "") if wants else []
-            self._kernel.learn_transition(*key[1:], kind, tuple(compile_finder(r.pattern) for r in results))
+            learn(*key[1:], kind, tuple(compile_finder(r.pattern) for r in results))
         return known

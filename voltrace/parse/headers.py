@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections.abc import MutableSequence
 
 from ..formats import read_context, service_of
 from ..trace import EventTable, Process
@@ -26,7 +27,7 @@ class Headers:
         self._headers: dict[object, Header] = {}
         self._pending = Pending()
         self._pended: tuple[int, bool, int] | None = None  # the latest header (its `whom`) of which that was told
-        self._latest = array("q")  # of each process: its latest instant in this source, `NO_TIME` if there is none
+        self._latest: MutableSequence[int] = array("q")  # of each process: its latest instant in this source, `NO_TIME` if there is none
         self._busy = bytearray()  # of each process: whether a record of it is open
         self._begun_busy = False  # whether a process counts as busy until its first record: it may go on with one that began before this piece
         self._make_room()
@@ -94,15 +95,15 @@ class Headers:
             self._latest.extend([NO_TIME] * new)
             self._busy.extend((b"\1" if self._begun_busy else b"\0") * new)
 
-    def _pend(self, header: Header, line: bytes) -> None:
+    def _pend(self, whom: tuple[int, bool, int], line: bytes) -> None:
         """Remember that the worker that wrote this line was at work on this request, for the web server's line names no request."""
-        self._pended = header.whom
-        pid = self.scan.processes[header.process].pid
-        worker = worker_pid(line) if header.debug and self._layout == "devstack" else None
+        process, debug, request = self._pended = whom
+        pid = self.scan.processes[process].pid
+        worker = worker_pid(line) if debug and self._layout == "devstack" else None
         if pid is not None:
-            self._pending.push(pid, header.request)
+            self._pending.push(pid, request)
         if worker is not None and worker != pid:
-            self._pending.push(worker, header.request)
+            self._pending.push(worker, request)
 
 
 class Pending:

@@ -7,10 +7,10 @@ from typing import Protocol
 
 from ..formats import HEAD, PACKINGS
 from ..trace import Location
+from .clean import clean
 from .compiled import ENTRIES, Compiled
 from .entries import Entry, Fault, show
 from .headers import MANY_HEADERS, NO_TIME
-from .scan import clean
 from .sources import Block
 from .tables import Header, Scan
 from .unpack_export import ExportUnpacker

@@ -16,10 +16,11 @@ from typing import BinaryIO
 from ..formats import FORMATS, HEAD, PACKINGS
 from ..trace import Diagnostic, Location
 from .bare import BareScanner
+from .clean import clean
 from .clock import StampReader, assumed_year, year_evidence
 from .framing import Framing, detect
 from .packed import UNPACKERS, EntryScanner
-from .scan import SourceScanner, clean
+from .scan import SourceScanner
 from .shelf import Shelf
 from .sources import READ_ERRORS, Block, Source, blocks, read_tail
 from .tables import Header, Interrupted, Open, Scan

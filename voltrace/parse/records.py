@@ -52,7 +52,7 @@ class Records(Continued):
                 return
         else:
             if header.is_api and header.whom != self._pended:
-                self._pend(header, line)
+                self._pend(header.whom, line)
             if self.scan.kept is not None:
                 self.scan.kept.append(request, self._source, number, offset, length)
         if line.startswith((b"Task '", b"Flow '"), start) and self._transition(header, line, start, at, number):

@@ -8,18 +8,19 @@ context) is looked up whole in a table, so that it is taken apart once, not once
 from __future__ import annotations
 
 import re
+from functools import cache
 
-from ..formats import ESCAPE, HEAD
+from ..formats import HEAD, Format
 from ..trace import Location
+from .clean import clean, is_dirty
 from .clock import StampReader
 from .compiled import LINES
+from .fast import FastLines
 from .framing import JOURNAL_NOTE, Framing, cut_bars
 from .headers import MANY_HEADERS
 from .joinable import Joinable
 from .sources import Block
 from .tables import Header, Scan, Sender
-
-_BOM = b"\xef\xbb\xbf"
 
 
 class SourceScanner(Joinable):
@@ -30,8 +31,9 @@ class SourceScanner(Joinable):
         self.framing = framing
         self._format = framing.format
         self._read_stamp = stamps.read
+        self._behind = _rest_of_prefix(framing.format)
         if not framing.page and framing.packing is None:
-            self._kernel = self._make_kernel(LINES)
+            self._kernel = self._make_kernel(LINES) or FastLines(self)
         self._page_open = False
         self._cut = False
 
@@ -53,7 +55,7 @@ class SourceScanner(Joinable):
             self.scan.lines += self._number - first
             self._settle_many()
             return
-        dirty = b"\x1b" in data or b"\r" in data or b"\x00" in data or b"#033[" in data or _BOM in data
+        dirty = is_dirty(data)
         lines = data.split(b"\n")
         self.scan.lines += len(lines)
         read = self._page_line if self.framing.page else self._line
@@ -78,20 +80,10 @@ class SourceScanner(Joinable):
         return self._last, self._last.count if self._last else 0, len(self.scan.accesses)
 
     def _line(self, line: bytes, number: int, offset: int, length: int) -> None:
-        width = self._width
-        cut = line.find(b"] ", width)
-        header = self._headers.get(line[width:cut])
-        if header is None or cut < 0 or not width:
-            header, cut, at = self._slow(line, number)
-            if header is None:
-                return
-        else:
-            stamp = self._read_stamp(line[:width])
-            if stamp is None:
-                self._slow(line, number)
-                return
-            at = stamp
-        self._record(header, line, cut + 2, at, number, offset, length)
+        """The careful way: read a line of any kind."""
+        header, start, at = self._slow(line, number)
+        if header is not None:
+            self._record(header, line, start, at, number, offset, length)
 
     def _slow(self, line: bytes, number: int) -> tuple[Header | None, int, int]:
         """Take a line apart whose beginning is not known yet: a new header, or a line that is no record of its own."""
@@ -118,7 +110,12 @@ class SourceScanner(Joinable):
         if header is None:
             header = self._headers[key] = self._new_header(_sender(prefix), head)
         self._teach_header(key, head.start(3) - prefix.end("stamp"), header)
-        return header, head.end() - 2, at
+        return header, head.end(), at
+
+    def read_whole_stamp(self, stamp: bytes) -> int | None:
+        """The instant of a stamp; None if that is not all of a stamp, or more than one."""
+        found = self._format.pattern.match(stamp + self._behind)
+        return self._read_stamp(stamp) if found and found.end("stamp") == len(stamp) else None
 
     def _unframed(self, line: bytes, number: int) -> None:
         """A line without a prefix: it continues the record before it, if that can go on; else nobody knows it."""
@@ -151,18 +148,15 @@ class SourceScanner(Joinable):
             self._page_open = not closed
 
 
+@cache
+def _rest_of_prefix(fmt: Format) -> bytes:
+    """What may stand between a stamp and a record."""
+    prefix = fmt.write(10**15, "h", "u", 1).encode()
+    found = fmt.pattern.match(prefix)
+    return prefix[found.end("stamp") :] if found else b""
+
+
 def _sender(prefix: re.Match[bytes]) -> Sender:
     groups = prefix.groupdict()
     host, unit = (groups[name].decode("utf-8", "replace") or None for name in ("host", "unit"))
     return Sender(host, unit, int(groups["pid"]) if groups.get("pid") else None)
-
-
-def clean(line: bytes) -> bytes:
-    """The line without colour escapes, NULs, byte-order marks at its beginning and a carriage return."""
-    if b"\x1b" in line or b"#033[" in line:
-        line = ESCAPE.sub(b"", line)
-    if b"\x00" in line:
-        line = line.replace(b"\x00", b"")
-    if line.startswith(_BOM):
-        line = line.removeprefix(_BOM)
-    return line[:-1] if line.endswith(b"\r") else line
