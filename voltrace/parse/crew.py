@@ -43,17 +43,19 @@ class Processes:
         pool = self._open()
         try:
             while waiting or running:
-                while waiting and len(running) < self.count * AHEAD:
-                    task, tries = waiting.popleft()
-                    running.append((task, tries, pool.submit(read_piece, task)))
-                task, tries, future = running.popleft()
                 try:
+                    while waiting and len(running) < self.count * AHEAD:
+                        running.append((*waiting[0], pool.submit(read_piece, waiting[0][0])))
+                        waiting.popleft()
+                    task, tries, future = running[0]
                     piece = future.result()
+                    running.popleft()
                 except BrokenProcessPool:
                     pool.shutdown(wait=False, cancel_futures=True)
                     pool = self._open()
-                    waiting.extendleft((t, n) for t, n, _ in reversed(running))
+                    waiting.extendleft((task, tries) for task, tries, _ in reversed(running))
                     running.clear()
+                    task, tries = waiting.popleft()
                     if tries + 1 < _TRIES:
                         waiting.appendleft((task, tries + 1))
                         continue
