@@ -46,8 +46,7 @@ class Assembler:
         order = {name: number for number, name in enumerate(scan.sources)}
         scan.diagnostics.sort(key=lambda d: (order.get(d.where.path, -1), d.where.line) if d.where else (-1, 0))
         self.scan, self.layouts, self._shelf = scan, layouts, shelf or Shelf()
-        told = self._shelf.told(scan)
-        self._told = told[told["request"].argsort(kind="stable")]
+        self._whole = self  # of which this may become a part
         self.part: int | None = None
         self._index_events()
         self.seen = _ByRequest(np.frombuffer(scan.seen.request, np.int32), len(scan.requests))
@@ -78,9 +77,10 @@ class Assembler:
     @property
     def accesses(self) -> dict[int, Access]:
         """The web server's line of each request that can be told to have one."""
-        if self._accesses is None:
-            self._accesses = join_accesses(self.scan, self._told)
-        return self._accesses
+        whole = self._whole
+        if whole._accesses is None:
+            whole._accesses = join_accesses(whole.scan, self._shelf.told(whole.scan))
+        return whole._accesses
 
     @cached_property
     def _pending(self) -> np.ndarray:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .tables import Access, Scan
-
-_FACTS = ("method", "url", "status")
+from .tables import ANSWERS, Access, Scan
 
 
 def join_accesses(scan: Scan, told: np.ndarray) -> dict[int, Access]:
@@ -38,7 +36,7 @@ def _answer_facts(scan: Scan, told: np.ndarray) -> dict[int, dict]:
     for request, kind, fact in told.tolist():
         facts = known.get((kind, fact))
         if facts is None:
-            facts = known[kind, fact] = {name: value for name, value in (scan.decode(kind, fact) or {}).items() if name in _FACTS}
+            facts = known[kind, fact] = {name: value for name, value in (scan.decode(kind, fact) or {}).items() if name in ANSWERS}
         found[request] = {**facts, **found[request]} if request in found else facts
     return found
 

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 
 from ..trace import EventTable
-from .tables import Scan
+from .tables import ANSWERS, Scan
 
 ROWS = 1_250_000  # so many events may be in memory
 PARTS = 32
@@ -25,6 +25,8 @@ _ROW = np.dtype(
         ("fact", np.int32),
     ]
 )
+_TELLS = ["request", "kind", "fact"]
+_TOLD = np.dtype([(name, np.int32) for name in _TELLS])
 
 
 class Shelf(AbstractContextManager):
@@ -51,7 +53,7 @@ class Shelf(AbstractContextManager):
         events = scan.events
         rows = _as_rows(events)
         kept, away = rows[keep], np.delete(rows, keep) if keep else rows
-        self._told.append(away[_telling(scan)[away["kind"]]][["request", "kind", "fact"]])
+        self._told.append(away[_telling(scan)[away["kind"]]][_TELLS].astype(_TOLD))
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="voltrace-")
         part = away["request"] % PARTS
@@ -70,8 +72,11 @@ class Shelf(AbstractContextManager):
 
     def told(self, scan: Scan) -> np.ndarray:
         """Request, kind and fact of the events that tell what was asked and answered."""
-        rows = _as_rows(scan.events)
-        return np.concatenate([*self._told, rows[_telling(scan)[rows["kind"]]][["request", "kind", "fact"]]])
+        request, kind, fact = (np.frombuffer(getattr(scan.events, name), np.int32) for name in _TELLS)
+        tells = np.flatnonzero(_telling(scan)[kind])
+        here = np.empty(len(tells), _TOLD)
+        here["request"], here["kind"], here["fact"] = request[tells], kind[tells], fact[tells]
+        return np.concatenate([*self._told, here])
 
     def parts(self, scan: Scan) -> Iterator[tuple[int, EventTable]]:
         """Each part with its number: all events of the requests of which the number leaves it as a rest."""
@@ -102,4 +107,4 @@ def _as_rows(events: EventTable) -> np.ndarray:
 
 def _telling(scan: Scan) -> np.ndarray:
     """Of each kind, whether its events may tell what was asked and answered."""
-    return np.array([scan.tells(number, ("method", "url", "status")) for number in range(len(scan.kinds))] or [False])
+    return np.array([scan.tells(number, ANSWERS) for number in range(len(scan.kinds))] or [False])

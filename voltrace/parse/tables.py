@@ -14,6 +14,7 @@ from ..messages import Catalogue, Row, catalogue
 from ..trace import Diagnostic, EventTable, Kind, Lines, Location, Process
 
 NO_REQUEST = -1
+ANSWERS = ("method", "url", "status")  # the facts that tell what was asked and answered
 _MOST_DIAGNOSTICS = 200
 _REQUEST_ID = re.compile(rb"req-[0-9a-f-]{36}")
 

@@ -15,7 +15,7 @@ from .. import kernel
 from ..lifecycle import SERVICES
 from ..trace import EventTable, Kind
 from .assemble import Assembler
-from .tables import Scan
+from .tables import ANSWERS, Scan
 from .timeline import classify
 
 _NOTHING = 0  # an event's code if its facts decide nothing
@@ -200,11 +200,11 @@ def _spoil_unanswered(scan: Scan, found: Sorted, deciding: frozenset[str], pendi
     """Requests about which the web server's line may tell what their own lines do not are not plain."""
     if not pending or not len(found.requests):
         return
-    names = deciding & {"url", "method", "status"}
+    names = deciding.intersection(ANSWERS)
     kinds = np.frombuffer(scan.events.kind, np.int32)[found.rows]
     told = np.ones(len(found.requests), bool)
     for name in names:
-        tells = np.array([name in row.facts if (row := scan.catalogue.rows.get(kind.row)) and not kind.is_step else False for kind in scan.kinds])
+        tells = np.array([scan.tells(number, (name,)) for number in range(len(scan.kinds))])
         told &= np.logical_or.reduceat(tells[kinds], found.starts)
     for n in np.flatnonzero(~told & found.plain).tolist():
         found.plain[n] = int(found.requests[n]) not in pending
