@@ -1,5 +1,7 @@
 """Forms of truth: what they fill in is what encoding each story on its own gives, to the byte."""
 
+from array import array
+
 import pytest
 
 from voltrace.sim import truth
@@ -31,5 +33,5 @@ def test_form__two_equal_instants__is_not_made(monkeypatch):
     story = stories[0]
     assert compile_form(story) is not None
     play = story.runs[0].plays[0]
-    play.lapses = [play.lapses[0], *play.lapses[:-1]]
+    play.lapses = array("q", [play.lapses[0], *play.lapses[:-1]])
     assert compile_form(story) is None

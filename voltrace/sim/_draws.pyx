@@ -1,10 +1,15 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False
 """What comes from chance, made by the thousand: lapses of plays as `draws` draws them, and the texts of uuids."""
 
+from array import array as make_array
+
+from cpython.array cimport array, clone
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 
 from ._text cimport PyUnicode_DecodeASCII
+
+cdef array LAPSES = make_array("q")
 
 cdef const char *HEX = "0123456789abcdef"
 
@@ -37,6 +42,7 @@ def draw(list pauses, const unsigned char[::1] chances, Py_ssize_t plays):
     cdef Py_ssize_t n, k, picked
     cdef long long sum
     cdef const long long[::1] table
+    cdef array row
     lapses = <long long *>PyMem_Malloc(plays * len(pauses) * sizeof(long long))
     if not lapses:
         raise MemoryError
@@ -48,10 +54,10 @@ def draw(list pauses, const unsigned char[::1] chances, Py_ssize_t plays):
                 lapses[n * len(pauses) + k] = table[picked % table.shape[0]]
         drawn = []
         for n in range(plays):
-            row, sum = [], 0
+            row, sum = clone(LAPSES, len(pauses), False), 0
             for k in range(len(pauses)):
                 sum += lapses[n * len(pauses) + k]
-                row.append(sum)
+                row.data.as_longlongs[k] = sum
             drawn.append(row)
         return drawn
     finally:

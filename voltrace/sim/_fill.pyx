@@ -5,6 +5,9 @@ A script's program (`Records.program`) is laid out flat, the fields of each play
 turn to be written comes, straight into the block that goes to merged.log; its service's block gets a copy.
 """
 
+from array import array as make_array
+
+from cpython.array cimport array
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
@@ -42,6 +45,7 @@ cdef struct Waiting:
     Py_ssize_t *sizes
     Span *fields
     long long *shown
+    Py_ssize_t widest  # bytes of its longest field
     int left
 
 
@@ -169,7 +173,8 @@ cdef class Sheet:
 
         ats, stamps = instants(script, plays, self.clock)
         self._reserve(ats.size)
-        for n, (play, true, shown) in enumerate(zip(plays, ats.tolist(), stamps.tolist())):
+        for n, play in enumerate(plays):
+            true, shown = make_array("q", ats[n].tobytes()), make_array("q", stamps[n].tobytes())
             if program is None:
                 written = write_texts(script, [play], stamps[n : n + 1], self.prefix)
                 self._add(Program([[(text, None)] for text in written]), (), 0, true, shown, None, whose)
@@ -186,7 +191,7 @@ cdef class Sheet:
             self.records, self.room = records, room
         return 0
 
-    cdef int _add(self, Program program, tuple fields, long long begin, list lapses, list told, tuple written, int whose) except -1:
+    cdef int _add(self, Program program, tuple fields, long long begin, array lapses, array told, tuple written, int whose) except -1:
         """A play. Room for its records is reserved."""
         cdef Py_ssize_t n, place, count = len(fields), length = program.records
         cdef Record *record = self.records + self.size
@@ -199,9 +204,9 @@ cdef class Sheet:
             made = encode(fields, play.fields)
             for n in range(length):
                 place = n if written is None else written[n]
-                record[n].key = ((begin + <long long>lapses[place]) << WHOSE) + whose
+                record[n].key = ((begin + lapses.data.as_longlongs[place]) << WHOSE) + whose
                 record[n].play, record[n].number = play, n
-                play.shown[n] = begin + <long long>told[place]
+                play.shown[n] = begin + told.data.as_longlongs[place]
         except BaseException:
             PyMem_Free(play)
             raise
@@ -209,7 +214,9 @@ cdef class Sheet:
         Py_INCREF(owned)
         play.owned = <PyObject *>owned
         play.pieces, play.firsts, play.sizes, play.texts = program.pieces, program.firsts, program.sizes, PyBytes_AS_STRING(program.texts)
-        play.left = length
+        play.left, play.widest = length, 0
+        for n in range(count):
+            play.widest = max(play.widest, play.fields[n].size)
         self.size += length
         return 0
 
@@ -328,15 +335,7 @@ cdef void let_go(Waiting *play) noexcept:
 cdef Py_ssize_t bound(Record *record) noexcept:
     """No fewer bytes than the record takes."""
     cdef Waiting *play = record.play
-    cdef Py_ssize_t size = play.sizes[2 * record.number]
-    cdef Piece *piece
-    if play.sizes[2 * record.number + 1]:
-        piece = play.pieces + play.firsts[record.number]
-        while piece.gap != END:
-            if piece.gap >= 0:
-                size += play.fields[piece.gap].size
-            piece += 1
-    return size
+    return play.sizes[2 * record.number] + play.sizes[2 * record.number + 1] * play.widest
 
 
 cdef object encode(tuple values, Span *spans):

@@ -1,6 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False
 """Forms of truth, filled in as bytes: what `truth_form.Form` does."""
 
+from cpython.array cimport array
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from libc.string cimport memcpy
@@ -24,46 +25,61 @@ cdef struct Value:
 cdef class Form:
     """A form of truth, as `truth_form.Form`."""
 
-    cdef tuple instants, lapses, gaps
-    cdef list pieces
-    cdef Py_ssize_t constant, needed, room
+    cdef bytes texts  # the pieces, one behind the other
+    cdef Py_ssize_t *ends  # of each piece, where its text ends
+    cdef int *gaps
+    cdef int *instants
+    cdef int *lapses  # pairs: end, start
+    cdef int instant_count, lapse_count, gap_count, needed
+    cdef Py_ssize_t room, records
     cdef Value *values
     cdef char *scratch
     cdef long long *ats
-    cdef Py_ssize_t records
     cdef long long second
     cdef bytes head
 
     def __cinit__(self, tuple instants, tuple lapses, list pieces, tuple gaps):
-        self.instants, self.lapses, self.gaps = instants, lapses, gaps
-        self.pieces = [piece.encode() for piece in pieces]
-        self.constant, self.needed = sum(map(len, self.pieces)), max(gaps) + 1
+        cdef Py_ssize_t n, end = 0
+        self.instant_count, self.lapse_count, self.gap_count, self.needed = len(instants), len(lapses), len(gaps), max(gaps) + 1
+        self.instants = <int *>PyMem_Malloc((len(instants) + 2 * len(lapses) + len(gaps)) * sizeof(int))
+        self.ends = <Py_ssize_t *>PyMem_Malloc(len(pieces) * sizeof(Py_ssize_t))
         self.scratch = <char *>PyMem_Malloc(len(instants) * ISO + len(lapses) * LAPSE)
-        if not self.scratch:
+        if not (self.instants and self.ends and self.scratch):
             raise MemoryError
+        self.lapses = self.instants + len(instants)
+        self.gaps = self.lapses + 2 * len(lapses)
+        for n, number in enumerate((*instants, *[number for pair in lapses for number in pair], *gaps)):
+            self.instants[n] = number
+        texts = [piece.encode() for piece in pieces]
+        for n, text in enumerate(texts):
+            end += len(text)
+            self.ends[n] = end
+        self.texts = b"".join(texts)
 
     def __dealloc__(self):
         PyMem_Free(self.values)
+        PyMem_Free(self.instants)
+        PyMem_Free(self.ends)
         PyMem_Free(self.scratch)
         PyMem_Free(self.ats)
 
     def fill(self, story):
-        cdef Py_ssize_t n, end, begin
+        cdef Py_ssize_t n
         cdef char *at = self.scratch
         cdef char *start
         cdef list made = [], runs = story.runs
         ready, names = others(story)
         self._collect(story.start, story.end, runs)
-        self._reserve(len(self.instants) + len(self.lapses) + sum([len(run.ids) for run in runs]) + len(ready) + len(names))
+        self._reserve(self.instant_count + self.lapse_count + sum([len(run.ids) for run in runs]) + len(ready) + len(names))
         cdef Value *value = self.values
-        for n in self.instants:
-            self._instant(self.ats[n], at)
+        for n in range(self.instant_count):
+            self._instant(self.ats[self.instants[n]], at)
             value.text, value.size, value.quoted = at, ISO, False
             at += ISO
             value += 1
-        for end, begin in self.lapses:
+        for n in range(self.lapse_count):
             start = at
-            at = write_seconds(self.ats[end] - self.ats[begin], at)
+            at = write_seconds(self.ats[self.lapses[2 * n]] - self.ats[self.lapses[2 * n + 1]], at)
             value.text, value.size, value.quoted = start, at - start, False
             value += 1
         for run in runs:
@@ -93,35 +109,32 @@ cdef class Form:
         return 0
 
     cdef bytes _join(self):
-        cdef Py_ssize_t size = self.constant
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(self.texts), n, begin = 0
         cdef Value *value
-        cdef int gap
-        for gap in self.gaps:
-            size += self.values[gap].size + 2 * self.values[gap].quoted
+        for n in range(self.gap_count):
+            value = self.values + self.gaps[n]
+            size += value.size + 2 * value.quoted
         line = PyBytes_FromStringAndSize(NULL, size)
         cdef char *at = PyBytes_AS_STRING(line)
-        cdef Py_ssize_t n = 0
-        for piece in self.pieces:
-            size = PyBytes_GET_SIZE(piece)
-            memcpy(at, PyBytes_AS_STRING(piece), size)
+        cdef const char *texts = PyBytes_AS_STRING(self.texts)
+        for n in range(self.gap_count + 1):
+            size = self.ends[n] - begin
+            memcpy(at, texts + begin, size)
             at += size
-            if n < len(self.gaps):
-                gap = self.gaps[n]
-                value = self.values + gap
+            begin += size
+            if n < self.gap_count:
+                value = self.values + self.gaps[n]
                 if value.quoted:
                     at[0] = at[value.size + 1] = 34
-                    memcpy(at + 1, value.text, value.size)
-                    at += value.size + 2
-                else:
-                    memcpy(at, value.text, value.size)
-                    at += value.size
-            n += 1
+                    at += 1
+                memcpy(at, value.text, value.size)
+                at += value.size + value.quoted
         return line
 
     cdef int _collect(self, long long start, long long end, list runs) except -1:
         """Lays out the story's instants: its own, then those of all records."""
         cdef Py_ssize_t n = 2, k, length
-        cdef list lapses
+        cdef array lapses
         cdef long long begin
         for run in runs:
             for play in <list>run.plays:
@@ -134,7 +147,7 @@ cdef class Form:
                         raise MemoryError
                     self.ats = ats
                 for k in range(length):
-                    self.ats[n + k] = begin + <long long>lapses[k]
+                    self.ats[n + k] = begin + lapses.data.as_longlongs[k]
                 n += length
         self.ats[0], self.ats[1] = start, end
         return 0

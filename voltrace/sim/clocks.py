@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 
 from .cloud import Host, Scenario
@@ -23,9 +24,9 @@ class Clock:
         """The true instant at which it shows this (µs)."""
         return self.start + round((shown - self.start - self.ahead) / (1 + self.drift))
 
-    def lapses(self, begin: int, lapses: list[int]) -> list[int]:
+    def lapses(self, begin: int, lapses: array[int]) -> array[int]:
         """Lapses from the true instant ``begin`` such that ``begin`` and each of them give what the clock shows."""
-        return [self.show(begin + lapse) - begin for lapse in lapses]
+        return array("q", [self.show(begin + lapse) - begin for lapse in lapses])
 
 
 def clock_of(host: Host, start: int) -> Clock | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import accumulate, cycle
@@ -44,9 +45,9 @@ class Falsified:
     first: int
     records: tuple[int, ...]
 
-    def place(self, lapses: list[int]) -> list[int]:
+    def place(self, lapses: array[int]) -> array[int]:
         """When its records are written, where the script's own had these lapses: none before the one in front of it."""
-        return list(accumulate((lapses[record] for record in self.records), max))
+        return array("q", accumulate((lapses[record] for record in self.records), max))
 
 
 def falsify(stage: Stage, script: Script, edit: Edit, choice: str) -> Falsified | None:

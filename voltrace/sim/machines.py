@@ -82,7 +82,7 @@ class Processor:
         The play is returned as soon as its last wait is over; until then no lines behind its beginning may be written.
         """
         env, plays, process, station = site.env, site.plays, self.process, self.station
-        begin, lapses, late = env.now, script.draw(site.times).copy(), 0
+        begin, lapses, late = env.now, script.draw(site.times), 0
         if request is not None:
             request.story.start = request.story.start or (begin if process.clock is None else process.clock.show(begin))
         hold = plays.hold(begin)

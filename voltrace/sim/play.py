@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,9 @@ class Play:
 
     script: Script
     begin: int
-    lapses: Sequence[int]
+    lapses: array[int]
     fields: tuple
-    shown: Sequence[int] | None = None
+    shown: array[int] | None = None
 
     def at(self, record: int) -> int:
         """The stamp of that record."""

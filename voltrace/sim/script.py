@@ -91,9 +91,9 @@ class Script:
     serial: int = 0
     layout: int = 0
     block: int = 1
-    drawn: list[list[int]] = field(default_factory=list)
+    drawn: list[array[int]] = field(default_factory=list)
 
-    def draw(self, times: Random) -> list[int]:
+    def draw(self, times: Random) -> array[int]:
         """The lapse (µs) from the beginning to each record of a play."""
         if not self.drawn:
             # A block of plays at a time costs less.
@@ -102,7 +102,7 @@ class Script:
         return self.drawn.pop()
 
 
-def _draw() -> Callable[[list[array[int]], bytes, int], list[list[int]]]:
+def _draw() -> Callable[[list[array[int]], bytes, int], list[array[int]]]:
     kernel = load("sim._draws")
     if kernel is not None:
         return kernel.draw

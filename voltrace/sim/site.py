@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -218,7 +219,7 @@ class Site:
         values: dict,
         request: Request | None = None,
         run: Run | None = None,
-        timed: tuple[int, list[int]] | None = None,
+        timed: tuple[int, array[int]] | None = None,
     ) -> Play:
         """Plays a script from now on, or as it was ``timed`` (begin, lapses) by `Machines`; marks become fields. Asks the lifecycle for its steps."""
         granted, falsified = script, None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -137,7 +138,7 @@ def _marked(story: Story, marks: dict[int, int], start: int, end: int) -> Story 
 
 
 def _mark_play(play: Play, marks: dict[int, int]) -> Play:
-    return replace(play, begin=0, lapses=[marks[play.begin + lapse] for lapse in play.shown or play.lapses], shown=None)
+    return replace(play, begin=0, lapses=array("q", [marks[play.begin + lapse] for lapse in play.shown or play.lapses]), shown=None)
 
 
 def _open(value: object, names: dict[object, str], found: dict[str, None]) -> object:
