@@ -12,7 +12,13 @@ from .verdict import Deviation, Outcome, Verdict
 @lru_cache(maxsize=4096)
 def write_second(seconds: int) -> str:
     """A whole second since the epoch as ISO 8601, without zone."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    day, rest = divmod(seconds, 86_400)
+    return f"{_write_day(day)}T{rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}"
+
+
+@lru_cache(maxsize=64)
+def _write_day(day: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(day * 86_400))
 
 
 def instant(at: int | None) -> str | None:

@@ -80,9 +80,10 @@ def _command(argv: list[str]) -> int:
 
 
 def enter() -> None:
-    """The console's `voltrace`."""
+    """The console's `voltrace`. The process ends with its command: nothing is ever searched for cycles, nor at exit."""
+    gc.disable()
     status = main()
-    gc.freeze()  # what is left need not be searched for cycles at exit
+    gc.freeze()
     sys.exit(status)
 
 

@@ -85,7 +85,7 @@ class Pool:
         self.shown: dict[str, object] | None = None
         self.described: str | None = None
         self.rooms: dict[bool, float] = {}
-        self.templates: dict[str, str] = {}
+        self.templates: dict[tuple[str, bool], str] = {}
         self.as_reported = False
         self.read: dict[str, Any] | None = None
         self.last_report: tuple[int, dict] | None = None
@@ -173,26 +173,32 @@ class Pool:
         return round(min(free, self.room - self.reserved_gb - provisioned), 2)
 
     def factors(self, thin: bool) -> dict[str, object]:
-        """The capacity factors that CapacityFilter logs since Yoga."""
+        """The capacity factors that CapacityFilter logs since Yoga, as far as they change with the belief."""
         thin = thin and self.thin
-        unreserved = self.room - self.reserved_gb
-        available = unreserved * self.ratio if thin else unreserved
+        available = (self.room - self.reserved_gb) * (self.ratio if thin else 1)
         left = available - self.provisioned
         free = left if thin or self.free >= left else self.free
         return {
-            "unreserved": round(unreserved, 2),
-            "ratio_used": self.ratio if thin else None,
-            "available_in_all": round(available, 2),
             "unprovisioned": round(left, 2),
             "virtual_free": round(free, 2),
             "free_percent": round(free / available * 100, 2) if available else 0,
             "provisioned_ratio": round(self.provisioned / available, 2) if available else 0,
+        }
+
+    def _lasting_factors(self, thin: bool) -> dict[str, object]:
+        """Those capacity factors that never change."""
+        thin = thin and self.thin
+        unreserved = self.room - self.reserved_gb
+        return {
+            "unreserved": round(unreserved, 2),
+            "ratio_used": self.ratio if thin else None,
+            "available_in_all": round(unreserved * (self.ratio if thin else 1), 2),
             "provisioned_type": "thin" if thin else "thick",
         }
 
     def show_factors(self, payloads: dict[str, str], thin: bool = True) -> str:
         """The capacity factors as their line shows them."""
-        return self._template(payloads, "factors") % (self._believed() | self.factors(thin))
+        return self._template(payloads, "factors", thin) % (self._believed() | self.factors(thin))
 
     def fields(self, payloads: dict[str, str], n: int) -> dict[str, object]:
         """What lines of a choice show of the pool, in fields that end in its number: they change with a report and with what is counted in."""
@@ -210,12 +216,13 @@ class Pool:
             self.described = self._template(payloads, "capabilities") % self._believed()
         return self.described
 
-    def _template(self, payloads: dict[str, str], name: str) -> str:
-        """A payload with all filled in that never changes of the pool: it is written for each volume that is placed."""
-        template = self.templates.get(name)
+    def _template(self, payloads: dict[str, str], name: str, thin: bool = True) -> str:
+        """A payload with all filled in that never changes of the pool (and of a volume that is ``thin``): it is written for each volume that is placed."""
+        template = self.templates.get((name, thin))
         if template is None:
-            known = {key: str(value).replace("%", "%%") for key, value in self.names.items()}
-            template = self.templates[name] = _FIELD.sub(lambda field: known.get(field[1], field[0]), payloads[name])
+            lasting = self.names | self._lasting_factors(thin)
+            known = {key: str(value).replace("%", "%%") for key, value in lasting.items()}
+            template = self.templates[name, thin] = _FIELD.sub(lambda field: known.get(field[1], field[0]), payloads[name])
         return template
 
     def _believed(self) -> dict[str, object]:

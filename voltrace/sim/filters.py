@@ -114,7 +114,8 @@ def ask_all(pool: Pool, n: int, filters: tuple[str, ...], question: Question) ->
         for name in filters:
             verdict, said = ASK[name](pool, question)
             verdicts.append(verdict)
-            fields.update({f"{field}_{n}": value for field, value in said.items()})
+            for field, value in said.items():
+                fields[f"{field}_{n}"] = value
             if verdict not in PASSES:
                 break
         known = pool.answers[key] = tuple(verdicts), fields

@@ -13,6 +13,7 @@ from .fault import SOURCES, Fault
 from .ids import Ids
 
 _BLOCK = 100
+_write_text = json.encoder.encode_basestring_ascii
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,12 @@ class Wish:
 
     @property
     def body(self) -> str:
-        return json.dumps({"volume": self.volume})
+        return f'{{"volume": {{{", ".join([f"{_write_text(key)}: {_write(value)}" for key, value in self.volume.items()])}}}}}'
+
+
+def _write(value: object) -> str:
+    """A value as `json.dumps` writes it, which makes an encoder each time."""
+    return _write_text(value) if type(value) is str else repr(value) if type(value) is int else json.dumps(value)
 
 
 def apportion(asks: tuple[Ask, ...], size: int) -> list[int]:

@@ -67,9 +67,16 @@ def utc(at: int) -> str:
     return write_second(at // 1_000_000)
 
 
-@lru_cache(maxsize=4096)
 def _access_date(second: int) -> str:
-    return time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(second))
+    day, year = _divide_day(second // 86_400)
+    return f"{day} {write_second(second)[11:]} {year}"
+
+
+@lru_cache(maxsize=64)
+def _divide_day(day: int) -> tuple[str, str]:
+    """``Fri Nov 27`` and ``2026`` of a day since the epoch."""
+    written = time.strftime("%a %b %e|%Y", time.gmtime(day * 86_400)).split("|")
+    return written[0], written[1]
 
 
 def python_datetime(at: int) -> str:
