@@ -143,7 +143,7 @@ FORMATS = {
         ),
         Format(
             "oslo",
-            re.compile(rb"(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.,]\d{3})(?P<host>)(?P<unit>) (?P<pid>\d{1,10}) "),
+            re.compile(rb"(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.,]\d{3})(?: (?P<host>[\w.-]*)/(?P<unit>[\w.-]+))? (?P<pid>\d{1,10}) "),
             1000,
             True,
             False,

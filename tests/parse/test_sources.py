@@ -5,19 +5,30 @@ import gzip
 import io
 import lzma
 import os
+import shutil
+import sys
 import threading
+import tracemalloc
 from functools import partial
 
 import pytest
-from given import record
+from compared import without
+from given import SAMPLES, record
 from hypothesis import given as given_
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from voltrace.encode import encode_timeline
 from voltrace.errors import SourceError, UsageError
 from voltrace.parse import sources
-from voltrace.parse.engine import read
+from voltrace.parse.engine import ReadOptions, fetch_lines, read
 from voltrace.parse.sources import blocks, find_sources
+from voltrace.verdict import Outcome, Verdict
+
+try:
+    from compression import zstd  # Python 3.14
+except ImportError:
+    from backports import zstd
 
 LOG = record("Create volume of 1 GB", level="INFO", logger="cinder.api.v3.volumes") + b"\n"
 
@@ -88,7 +99,7 @@ def test_find__nothing_there__is_an_error_and_beside_something_a_remark(tmp_path
         assert len(found) == 1 and [p for p, _ in bad] == [str(path)]
 
 
-@pytest.mark.parametrize("pack, suffix", [(gzip.compress, ".gz"), (bz2.compress, ".bz2"), (lzma.compress, ".xz")])
+@pytest.mark.parametrize("pack, suffix", [(gzip.compress, ".gz"), (bz2.compress, ".bz2"), (lzma.compress, ".xz"), (zstd.compress, ".zst")])
 def test_packed__by_whatever_name__is_unpacked(tmp_path, pack, suffix):
     for name in ("c-api.log" + suffix, "c-api.log"):
         path = tmp_path / name
@@ -97,7 +108,7 @@ def test_packed__by_whatever_name__is_unpacked(tmp_path, pack, suffix):
         path.unlink()
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, partial(lzma.compress, preset=0)])
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, partial(lzma.compress, preset=0), zstd.compress])
 def test_packed__broken_off__what_came_before_stands(tmp_path, pack):
     noise = [record(os.urandom(200).hex(), request=None) for _ in range(4000)]
     data = pack(LOG + b"\n".join(noise) + b"\n")
@@ -110,14 +121,54 @@ def test_packed__broken_off__what_came_before_stands(tmp_path, pack):
     assert timeline.start is not None and reading.coverage["api"].last is not None
 
 
-def test_packed__zstd__says_what_to_do(tmp_path):
-    (tmp_path / "c-api.log.zst").write_bytes(b"\x28\xb5\x2f\xfd" + b"x" * 20)
-    with pytest.raises(SourceError, match="zstd -d"):
-        read([str(tmp_path / "c-api.log.zst")])
+@pytest.mark.parametrize("bomb", [gzip.compress, partial(lzma.compress, preset=0), zstd.compress])
+@pytest.mark.parametrize("text", [b"\0", b"x"])
+def test_packed__bomb__is_read_in_bounded_memory(tmp_path, bomb, text):
+    """A few kB that unpack to a line of 200 MB: it is cut, told, and what stands around it is read."""
+    (tmp_path / "c-api.log.p").write_bytes(bomb(LOG + text * 200_000_000 + b"\n" + LOG))
+    tracemalloc.start()
+    reading = read([str(tmp_path / "c-api.log.p")])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert reading.lines == 3 and "overlong-line" in {d.slug for d in reading.diagnostics}
+    assert peak < 60_000_000
+
+
+def test_packed__fallback_for_gzip__reads_the_same(tmp_path, monkeypatch):
+    (tmp_path / "c-api.log.gz").write_bytes(gzip.compress(LOG * 3))
+    monkeypatch.setitem(sys.modules, "isal", None)
+    assert read([str(tmp_path / "c-api.log.gz")]).lines == 3
+
+
+@pytest.mark.skipif(not shutil.which("journalctl"), reason="no journalctl here")
+@pytest.mark.parametrize("pack", [bytes, lzma.compress])
+def test_journal__its_own_file__is_what_journalctl_exports(tmp_path, pack):
+    (journal,) = (SAMPLES / "created-journal").glob("*.journal.xz")
+    (tmp_path / "system.journal").write_bytes(pack(lzma.decompress(journal.read_bytes())))
+    found, exported = (read([str(path)], ReadOptions(keep_lines=True)) for path in (tmp_path, SAMPLES / "created-export"))
+    tell = partial(encode_timeline, verdict=Verdict("", "", Outcome("unknown")), events=True)
+    assert without([tell(t) for t in found.timelines], {"where"}) == without([tell(t) for t in exported.timelines], {"where"})
+    (timeline,) = found.creates()
+    lines = fetch_lines(timeline, found.sources)
+    assert len(lines) > 50 and all(timeline.request_id in text or "POST" in text for _, text in lines)
+
+
+@pytest.mark.skipif(not shutil.which("journalctl"), reason="no journalctl here")
+def test_journal__broken_file__says_what_journalctl_says(tmp_path):
+    (tmp_path / "system.journal").write_bytes(b"LPKSHHRH" + b"x" * 500)
+    with pytest.raises(SourceError, match="journalctl says"):
+        read([str(tmp_path / "system.journal")])
+
+
+def test_journal__no_journalctl__says_what_to_do(tmp_path, monkeypatch):
+    (tmp_path / "system.journal").write_bytes(b"LPKSHHRH" + b"x" * 500)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SourceError, match="-o export"):
+        read([str(tmp_path / "system.journal")])
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress])
 def test_pipe__named__is_read_from_its_first_byte(tmp_path, pack):
     pipe = tmp_path / "c-api.log"
     os.mkfifo(pipe)

@@ -158,5 +158,5 @@ def _rest_of_prefix(fmt: Format) -> bytes:
 
 def _sender(prefix: re.Match[bytes]) -> Sender:
     groups = prefix.groupdict()
-    host, unit = (groups[name].decode("utf-8", "replace") or None for name in ("host", "unit"))
+    host, unit = ((groups[name] or b"").decode("utf-8", "replace") or None for name in ("host", "unit"))
     return Sender(host, unit, int(groups["pid"]) if groups.get("pid") else None)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import bz2
 import glob
-import gzip
 import io
-import lzma
 import os
 import sys
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from ..errors import SourceError, UsageError, VoltraceError
 from . import remote
+from .compressed import is_compressed, open_compressed
+from .unwrapped import unwrap
+from .wrappings import find_wrappings
 
 BLOCK = 1 << 18
 LONGEST_LINE = 1 << 23
-_MAGIC = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open))
-_ZSTD = b"\x28\xb5\x2f\xfd"
+_JOURNAL = b"LPKSHHRH"  # how files of systemd's journal begin
+_LOOKED_AT = 1 << 16  # bytes of a source by which it is opened
 # What voltrace and others write beside logs: never a log, whatever is in it.
 _NEVER_LOGS = (
     "truth.jsonl",
@@ -35,7 +34,6 @@ _NEVER_LOGS = (
     ".png",
     ".pdf",
     ".tsv",
-    ".journal",
     ".db",
     ".sqlite",
 )
@@ -75,31 +73,39 @@ class Source:
         """The source's bytes as they lie there. Raises OSError where it cannot be read."""
         if self.is_remote:
             return remote.open_url(self.path)
-        return sys.stdin.buffer if self.is_stdin else open(self.path, "rb")
+        return sys.stdin.buffer if self.is_stdin else open(self.path, "rb", _LOOKED_AT)
 
     def open(self) -> BinaryIO:
         """The source's bytes, unpacked. Raises OSError where it cannot be read."""
         # Opened once: what is read of a pipe is gone.
-        raw = self.open_raw()
-        magic = raw.peek(6) if isinstance(raw, io.BufferedReader) else b""
-        if magic.startswith(_ZSTD):
+        stream = raw = self.open_raw()
+        magic = _peek(stream)
+        if is_compressed(magic):
+            stream = open_compressed(magic, stream)
+            magic = _peek(stream)
+        if magic.startswith(_JOURNAL):
+            from .journal_file import open_journal
+
+            if stream is not raw or self.is_stream or self.is_remote:
+                return open_journal(stream)
             raw.close()
-            raise OSError("is packed with zstd, which this version does not unpack: unpack it with `zstd -d` first")
-        opener = next((o for m, o in _MAGIC if magic.startswith(m)), None)
-        if opener is None:
-            return raw
-        if self.is_stream or self.is_remote:
-            return opener(raw, "rb")  # type: ignore[return-value]
-        raw.close()
-        return opener(self.path, "rb")  # type: ignore[return-value]
+            return open_journal(self.path)
+        for wrapping in find_wrappings(_peek(stream)):
+            stream = unwrap(stream, wrapping)
+        return stream
 
     def is_packed(self) -> bool:
-        """Whether the file is compressed, so that offsets into it mean nothing."""
+        """Whether the file is compressed, or wrapped, so that offsets into it mean nothing."""
         if self.is_stream:
             return False
         with self.open_raw() as raw:
-            magic = raw.read(6)
-        return any(magic.startswith(m) for m, _ in _MAGIC)
+            magic = _peek(raw)
+        return is_compressed(magic) or magic.startswith(_JOURNAL) or bool(find_wrappings(magic))
+
+
+def _peek(stream: BinaryIO) -> bytes:
+    """The first bytes of a stream that are at hand, which stay in it."""
+    return stream.peek(_LOOKED_AT) if isinstance(stream, io.BufferedReader) else b""
 
 
 @dataclass(slots=True)
@@ -112,8 +118,8 @@ class Block:
     ended: bool = True
 
 
-# Errors that a packed or plain stream raises when its bytes are broken.
-READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError)
+# Errors that a stream raises when its bytes are broken.
+READ_ERRORS = (OSError, EOFError)
 
 
 def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[Block]:

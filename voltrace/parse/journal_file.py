@@ -1,0 +1,88 @@
+"""Files of systemd's journal itself, which only its own journalctl reads: what it exports of them is what `unpack_export` reads."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import tempfile
+from typing import IO, Any, BinaryIO
+
+from .entries import FIELDS
+
+_CHUNK = 1 << 18
+_MOST_SAID = 300
+
+
+def open_journal(file: str | BinaryIO) -> BinaryIO:
+    """The entries of a journal file, as ``journalctl -o export`` writes them. Raises OSError where there is no journalctl.
+
+    journalctl wants a file: of a stream (a compressed one, a pipe) a copy is made for it, which goes when the entries are closed.
+    """
+    program = shutil.which("journalctl")
+    if program is None:
+        raise OSError(
+            "is a file of systemd's journal, and there is no journalctl here to read it: where there is one, "
+            "`journalctl --file FILE.journal -o export > FILE.export` makes a file that can be read anywhere"
+        )
+    if isinstance(file, str):
+        return io.BufferedReader(_Exported(program, file), _CHUNK)
+    copy = tempfile.NamedTemporaryFile(suffix=".journal")  # noqa: SIM115  (closed with the entries)
+    with file:
+        shutil.copyfileobj(file, copy, _CHUNK)
+    copy.flush()
+    return io.BufferedReader(_Exported(program, copy.name, copy), _CHUNK)
+
+
+class _Exported(io.RawIOBase):
+    """What journalctl writes, and an OSError with what it says if it fails."""
+
+    def __init__(self, program: str, path: str, copy: IO[bytes] | None = None) -> None:
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the entries; a pipe that nobody empties would stop journalctl)
+        command = [program, "--file", path, "--output", "export", "--output-fields", ",".join(sorted(FIELDS)), "--no-pager", "--quiet"]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said)
+        self._copy = copy
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        assert self._process.stdout is not None
+        data = self._process.stdout.read1(len(buffer))  # type: ignore[attr-defined]
+        if not data and self._process.wait():
+            self._said.seek(0)
+            said = self._said.read(_MOST_SAID).decode("utf-8", "replace").strip()
+            raise OSError(f"journalctl says: {said or f'exit status {self._process.returncode}'}")
+        buffer[: len(data)] = data
+        self._place += len(data)
+        return len(data)
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Forward only: what was passed has gone."""
+        if whence == io.SEEK_CUR:
+            offset += self._place
+        elif whence != io.SEEK_SET:
+            raise io.UnsupportedOperation("the length of what journalctl writes is not known")
+        if offset < self._place:
+            raise io.UnsupportedOperation("what journalctl wrote cannot be read again")
+        while self._place < offset and self.readinto(bytearray(min(_CHUNK, offset - self._place))):
+            pass
+        return self._place
+
+    def close(self) -> None:
+        if not self.closed:
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+            self._process.terminate()
+            self._process.wait()
+            self._said.close()
+            if self._copy is not None:
+                self._copy.close()
+        super().close()

@@ -1,0 +1,96 @@
+"""A stream without what its lines are wrapped in. It has the lines of the stream: behind one that came in parts stand as many empty ones as it had further parts."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, BinaryIO
+
+from .wrappings import Wrapping
+
+_CHUNK = 1 << 18
+_LONGEST = 1 << 23  # bytes of a line that is put together
+
+
+def unwrap(stream: BinaryIO, wrapping: Wrapping) -> BinaryIO:
+    """The stream with its lines unwrapped. Lines that are not wrapped stay as they are."""
+    return io.BufferedReader(_Unwrapped(stream, wrapping), _CHUNK)
+
+
+class _Unwrapped(io.RawIOBase):
+    def __init__(self, stream: BinaryIO, wrapping: Wrapping) -> None:
+        self._stream, self._wrapping = stream, wrapping
+        self._rest = b""  # of the stream: a line that is not at its end yet
+        self._parts: list[bytes] = []  # of a line that is not whole yet
+        self._size = 0
+        self._ready = memoryview(b"")
+        self._ended = False
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready and not self._ended:
+            self._ready = memoryview(self._next())
+        taken = self._ready[: len(buffer)]
+        buffer[: len(taken)] = taken
+        self._ready = self._ready[len(taken) :]
+        self._place += len(taken)
+        return len(taken)
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Forward only: what was passed has gone."""
+        if whence == io.SEEK_CUR:
+            offset += self._place
+        if whence == io.SEEK_END or offset < self._place:
+            raise io.UnsupportedOperation("an unwrapped stream can be read forward only")
+        while self._place < offset and self.readinto(bytearray(min(_CHUNK, offset - self._place))):
+            pass
+        return self._place
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+    def _next(self) -> bytes:
+        data = self._stream.read1(_CHUNK)  # type: ignore[attr-defined]
+        out: list[bytes] = []
+        if not data:
+            self._ended = True
+            if self._rest:
+                self._take(self._rest, out)
+                if out:
+                    out[-1] = out[-1].removesuffix(b"\n")
+            self._complete(out)
+            return b"".join(out)
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            self._take(line, out)
+        if len(self._rest) > _LONGEST:
+            out.append(self._rest)
+            self._rest = b""
+        return b"".join(out)
+
+    def _take(self, line: bytes, out: list[bytes]) -> None:
+        part = self._wrapping(line.removesuffix(b"\r"))
+        if part is None:
+            self._complete(out)
+            out.append(line + b"\n")
+            return
+        self._parts.append(part[0])
+        self._size += len(part[0])
+        if part[1] or self._size > _LONGEST:
+            self._complete(out)
+
+    def _complete(self, out: list[bytes]) -> None:
+        """The line that came in parts is whole."""
+        if self._parts:
+            out += [*self._parts, b"\n" * len(self._parts)]
+            self._parts, self._size = [], 0
