@@ -68,6 +68,8 @@ ANY = {
     "grep": lambda c, line: b"/var/log/cinder/" + c.tag + b".log:" + line,
     "grep -n": lambda c, line: b"/var/log/cinder/" + c.tag + b".log:17:" + line,
     "grep, context": lambda c, line: b"/var/log/cinder/" + c.tag + b".log-" + line,
+    "table": lambda c, line: b"| " + line + b" |",
+    "indented": lambda c, line: b"      " + line,
     "docker compose around docker": lambda c, line: c.tag.ljust(20) + b" | " + docker(line),
 }
 # Of files that oslo.log writes.

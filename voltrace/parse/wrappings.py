@@ -1,4 +1,4 @@
-"""What the lines of a service's log are wrapped in by those who carry them: syslog, containers and their runtimes, shippers, grep.
+"""What the lines of a service's log are wrapped in by those who carry them: syslog, containers and their runtimes, shippers, grep, tables.
 
 Each wrapping takes a line apart on its own. What is inside is a line as the service or the journal wrote it. oslo.log's own lines do not say
 whose they are; where the wrapping does, it is told behind their stamp, as ``host/unit``, which `formats` knows.
@@ -36,6 +36,7 @@ _PREFIXES = tuple(
 )
 _PRIORITY = re.compile(rb"<\d{1,3}>(?=[A-Z\d])")
 _INSIDE = re.compile(rb"(?:[A-Z][a-z]{2} [ \d]\d |\d{4}-\d\d-\d\d[ T])\d\d:\d\d:\d\d|\d{9,11}\.\d{6} ")
+_BARS = re.compile(rb"[ \t]*\|[ \t]?(.*?)[ \t]*\|?[ \t]*")
 _FOUND = re.compile(rb"(?P<path>[^\s:][^\n:]{0,500}?)[:-](?P<number>\d{1,10}[:-])?")
 
 
@@ -44,17 +45,19 @@ def find_wrappings(sample: bytes) -> list[Wrapping]:
     lines = [line for line in sample.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").split(b"\n", _LOOKED_AT)[:_LOOKED_AT] if line.strip()]
     if len(lines) > 1 and not sample.endswith(b"\n"):
         lines.pop()  # it may be cut
-    return [make() for make in _peel(lines, _MOST_WRAPPINGS)[1]]
+    return _peel(lines, _MOST_WRAPPINGS)[1]
 
 
-def _peel(lines: list[bytes], layers: int) -> tuple[int, list[Callable[[], Wrapping]]]:
+def _peel(lines: list[bytes], layers: int) -> tuple[int, list[Wrapping]]:
     """How many of the lines are records without their wrappings, of which there are no more than so many, and these."""
-    best, most = [], sum(map(_is_record, lines))
+    best: list[Wrapping] = []
+    most = sum(map(_is_record, lines))
     for make in _MAKERS if layers and not most else ():
-        inside = list(_unwrap(make(), lines))
+        wrapping = make(lines)
+        inside = list(_unwrap(wrapping, lines))
         records, inner = _peel(inside, layers - 1) if any(inside) else (0, [])
         if records > most:
-            best, most = [make, *inner], records
+            best, most = [wrapping, *inner], records
     return most, best
 
 
@@ -156,10 +159,34 @@ class _Grep:
         return None
 
 
-_MAKERS: tuple[Callable[[], Wrapping], ...] = (
-    lambda: _take_cri,
-    lambda: _take_object,
-    lambda: _take_priority,
-    *((lambda prefix=prefix: _prefix_taker(prefix)) for prefix in _PREFIXES),
-    _Grep,
+def _bar_taker(lines: list[bytes]) -> Wrapping:
+    """A table's bars around every line."""
+
+    def take(line: bytes) -> Part | None:
+        found = _BARS.fullmatch(line)
+        return None if found is None else (found[1], True)
+
+    return take
+
+
+def _indent_taker(lines: list[bytes]) -> Wrapping:
+    """As many blanks in front of every line as the least of these lines has."""
+    indents = [len(line) - len(line.lstrip(b" \t")) for line in lines]
+    indent = re.compile(rb"[ \t]{%d}" % (min(indents, default=0) or 1))
+
+    def take(line: bytes) -> Part | None:
+        found = indent.match(line)
+        return None if found is None else (line[found.end() :], True)
+
+    return take
+
+
+_MAKERS: tuple[Callable[[list[bytes]], Wrapping], ...] = (
+    lambda lines: _take_cri,
+    lambda lines: _take_object,
+    lambda lines: _take_priority,
+    *((lambda lines, prefix=prefix: _prefix_taker(prefix)) for prefix in _PREFIXES),
+    lambda lines: _Grep(),
+    _bar_taker,
+    _indent_taker,
 )
