@@ -1,0 +1,86 @@
+"""One real log in every format of the contract tells the same, up to the resolution of its stamps."""
+
+import re
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import pytest
+from compared import TIMES, without
+from given import SAMPLES
+
+from voltrace.check.judge import judge_all
+from voltrace.encode import encode_timeline
+from voltrace.formats import FORMATS, PACKINGS
+from voltrace.parse.engine import ReadOptions, read
+
+LINE = re.compile(r"(\w{3} [ \d]\d \d\d:\d\d:\d\d\.\d{6}) (\S+) ([^\s\[\]:]+)\[(\d+)\]: (.*)", re.DOTALL)
+CASES = ["created", "driver-failure", "over-quota", "volume-killed", "no-valid-backend", "sources"]
+JOURNAL = [name for name, fmt in FORMATS.items() if fmt.layout == "devstack"]
+BOUNDS = ("at", "at_bounds", "duration_s", "duration_bounds_s", "wait_s", "wait_bounds_s")
+
+
+def render(case: str, name: str, folder: Path) -> None:
+    """The service logs of a sample in that format."""
+    fmt, packing = (PACKINGS[name].entries, PACKINGS[name]) if name in PACKINGS else (FORMATS[name], None)
+    for path in sorted((SAMPLES / case).glob("c-*.log")):
+        out = []
+        for line in path.read_bytes().decode("utf-8", "surrogateescape").split("\n")[:-1]:
+            stamp, host, unit, pid, message = LINE.fullmatch(line).groups()
+            at = datetime.strptime(f"2026 {stamp}", "%Y %b %d %H:%M:%S.%f").replace(tzinfo=UTC)
+            text = fmt.write(round(at.timestamp() * 1e6), host, unit, int(pid)) + message
+            out.append(packing.pack(text) if packing else (text + "\n").encode("utf-8", "surrogateescape"))
+        (folder / path.name).write_bytes(b"".join(out))
+
+
+@cache
+def _original(case):
+    return told(SAMPLES / case)
+
+
+def told(folder: Path) -> list[dict]:
+    reading = read([str(folder)], ReadOptions(year=2026))
+    verdicts = judge_all(reading)
+    return [encode_timeline(t, verdicts[t.request_id], events=True) for t in reading.timelines]
+
+
+def in_order(timelines: list[dict], names) -> list[dict]:
+    """By request, their events by service: which of two services wrote first, coarse stamps do not tell where one does not wait for the other."""
+    found = sorted(without(timelines, {"where", "message", *names}), key=lambda t: t["request_id"])
+    return [t | {"events": by_service(t)} for t in found]
+
+
+def by_service(timeline: dict) -> list[dict]:
+    return sorted(timeline["events"], key=lambda e: e["service"])
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", [*(n for n in JOURNAL if FORMATS[n].resolution_us == 1), "json", "export"])
+def test_format__with_microseconds__tells_all_the_same(case, name, tmp_path):
+    render(case, name, tmp_path)
+    assert without(told(tmp_path), {"where", "message"}) == without(_original(case), {"where", "message"})
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", [n for n in JOURNAL if FORMATS[n].resolution_us > 1])
+def test_format__with_seconds__tells_the_same_and_bounds_that_hold_the_truth(case, name, tmp_path):
+    render(case, name, tmp_path)
+    found, true = told(tmp_path), _original(case)
+    assert in_order(found, {*TIMES, *BOUNDS}) == in_order(true, {*TIMES, *BOUNDS})
+    by_id = {t["request_id"]: t for t in found}
+    for timeline in true:
+        for coarse, fine in zip(by_service(by_id[timeline["request_id"]]), by_service(timeline)):
+            low, high = coarse["at_bounds"]
+            assert low <= fine["at"] <= high
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_format__cat__tells_the_same_without_times(case, tmp_path):
+    """What silence or times would prove stays open: a request without end is unknown then."""
+    render(case, "cat", tmp_path)
+    proven = [t for t in _original(case) if t["outcome"] not in ("stuck", "lost")]
+    kept = {t["request_id"] for t in proven}
+    names = {*TIMES, *BOUNDS, "diagnostics", "deviations"}
+    found = [t for t in told(tmp_path) if t["request_id"] in kept]
+    assert in_order(found, names) == in_order(proven, names)
+    assert all(t["start"] is t["end"] is t["duration_s"] is None for t in found)
