@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from .payloads import read_payload
+
 _MOST = 1 << 16
 # The last word of a summary or a traceback: a class name, dotted or not, then its text.
 _EXCEPTION = re.compile(r"(?:[A-Za-z_]\w*\.)*([A-Z]\w*)(?:: (.*)|:?$)")
@@ -136,6 +138,11 @@ def read_body(text: str) -> dict:
         return {}
     except (ValueError, RecursionError):
         pass
+    if '"' in text or "\\" in text:  # a text with a quote in it, or a key's name
+        held = read_payload(text)
+        volume = held.value.get("volume") if held.whole and isinstance(held.value, dict) else None
+        if isinstance(volume, dict):
+            return {key: volume[key] for key in _KEYS if key in volume}
     wishes: dict = {}
     for found in _KEY_VALUE.finditer(text):
         key = found[2]
