@@ -24,7 +24,7 @@ MAY_KNOW = {
     "formats": ["lifecycle"],
     "messages": ["formats"],
     "query": ["errors", "verdict", "lifecycle"],
-    "encode": ["trace", "verdict"],
+    "encode": ["trace", "verdict", "measure"],
     "measure": ["trace", "lifecycle"],
     "explain": ["errors", "verdict"],
     "sim": [*SPINE],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from functools import lru_cache
 
+from .measure import estimate_us
 from .trace import Bounds, Event, Failure, FlowSpan, Handoff, Location, Reading, TaskSpan, Timeline
 from .verdict import Deviation, Outcome, Verdict
 
@@ -43,10 +44,7 @@ def _where(where: Location | None) -> str | None:
 
 
 def _estimate(start: int | None, end: int | None, bounds: Bounds | None) -> float | None:
-    """The duration between two instants, drawn into its bounds; None where nothing can be said."""
-    if start is None or end is None or bounds is None:
-        return None
-    return min(max(end - start, bounds[0]), bounds[1]) / 1e6
+    return seconds(estimate_us(start, end, bounds))
 
 
 def encode_task(task: TaskSpan) -> dict:

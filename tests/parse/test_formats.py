@@ -84,3 +84,28 @@ def test_format__cat__tells_the_same_without_times(case, tmp_path):
     found = [t for t in told(tmp_path) if t["request_id"] in kept]
     assert in_order(found, names) == in_order(proven, names)
     assert all(t["start"] is t["end"] is t["duration_s"] is None for t in found)
+
+
+def spans(timeline: dict):
+    """Every duration and wait of a timeline with its bounds and its stamps."""
+    for flow in timeline["flows"]:
+        for part in (flow, *flow["tasks"]):
+            yield part["duration_s"], part["duration_bounds_s"], part["start"], part["end"]
+    for handoff in timeline["handoffs"]:
+        yield handoff["wait_s"], handoff["wait_bounds_s"], handoff["sent"], handoff["received"]
+
+
+def test_seconds__estimates__lie_in_their_bounds_and_nearer_to_the_truth_than_the_stamps(tmp_path):
+    guessed = plain = 0.0
+    for case in CASES:
+        (folder := tmp_path / case).mkdir()
+        render(case, "short", folder)
+        by_id = {t["request_id"]: t for t in told(folder)}
+        for timeline in _original(case):
+            for (guess, bounds, start, end), (true, *_) in zip(spans(by_id[timeline["request_id"]]), spans(timeline), strict=True):
+                if true is None or guess is None:
+                    continue
+                assert bounds[0] <= guess <= bounds[1] and bounds[0] <= true <= bounds[1]
+                guessed += abs(guess - true)
+                plain += abs((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() - true)
+    assert guessed < 0.9 * plain

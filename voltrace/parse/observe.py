@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from ..lifecycle import VOLUME_CREATE
-from ..measure import Key, observe
+from ..measure import COARSE_US, Key, estimate_us, observe
 from .assemble import Assembler, order_raws
 from .order import Raw
+from .runs import bounds
 from .variants import Coder, Variant, find_variants
 
 # The facts that decide which flows, tasks and hand-offs a request has, and which operation it is.
@@ -43,13 +44,32 @@ def measure(assembler: Assembler) -> tuple[dict[Key, np.ndarray], int]:
             count += len(variant.requests)
             instants = at[variant.rows]
             found["request", "", operation].append(ended[variant.requests] - begun[variant.requests])
+            steps = _steps(part, variant)
             for key, start, end in spans:
-                found[key].append(instants[:, end] - instants[:, start])
+                found[key].append(_estimate(instants[:, end] - instants[:, start], steps))
         timelines = [t for t in (part.build(request)[0] for request in sorted(careful)) if t.operation == VOLUME_CREATE.operation]
         count += len(timelines)
         for kind, service, name, us in observe(timelines):
             found[kind, service, name].append(np.array([us]))
     return {key: np.concatenate(durations) for key, durations in found.items()}, count
+
+
+def _steps(assembler: Assembler, variant: Variant) -> np.ndarray | None:
+    """The step of the clock that stamped each of a variant's requests; None if all are too fine to matter."""
+    scan = assembler.scan
+    if 2 * max(scan.resolution) <= COARSE_US:
+        return None
+    sources = np.array([source for _, source in scan.origins], np.int32)
+    return np.array(scan.resolution)[sources[np.frombuffer(scan.events.origin, np.int32)[variant.rows[:, 0]]]]
+
+
+def _estimate(durations: np.ndarray, steps: np.ndarray | None) -> np.ndarray:
+    """What `measure.estimate_us` makes of differences of stamps; coarse ones are few."""
+    if steps is None:
+        return durations
+    pairs, places = np.unique(np.stack((durations, steps)), axis=1, return_inverse=True)
+    guesses = [estimate_us(0, us, bounds(0, us, step, step)) for us, step in pairs.T.tolist()]
+    return np.array(guesses)[places.reshape(-1)]
 
 
 def _find_shape(assembler: Assembler, variant: Variant) -> Shape | None:
