@@ -10,8 +10,8 @@ import numpy as np
 
 from ..trace import Alike, Reading, Timeline
 from .assemble import Assembler, begin_reading, finish_reading, serve_backends
-from .observe import DECIDING, keeps_order
-from .tables import Scan
+from .observe import keeps_order
+from .tables import DECIDING, Scan
 from .variants import Coder, Variant, find_variants
 
 # Facts that decide how a request is judged: as they are, but for ids and, in texts of errors, numbers.

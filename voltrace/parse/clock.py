@@ -52,13 +52,15 @@ def year_evidence(lines: Iterable[bytes]) -> int | None:
             continue
         turns, before = turns + (before == 12 and month == 1), month
         day = int(line[4:6])
-        for m in _ACCESS_DATE.finditer(line):
-            if (_MONTHS.get(m[1]), int(m[2])) == (month, day):
-                votes[int(m[3]) - turns] += 3
-        for m in _FULL_DATE.finditer(line, 0, 4000):
-            year, mon, mday = (int(g) for g in (m.groups()[:3] if m[1] else m.groups()[3:]))
-            if (mon, mday) == (month, day):
-                votes[year - turns] += 1
+        if b" " + line[:3] + b" " in line:
+            for m in _ACCESS_DATE.finditer(line):
+                if (_MONTHS.get(m[1]), int(m[2])) == (month, day):
+                    votes[int(m[3]) - turns] += 3
+        if b"-%02d-%02d" % (month, day) in line or b"datetime(" in line:  # few lines have any of these, and patterns are slow
+            for m in _FULL_DATE.finditer(line, 0, 4000):
+                year, mon, mday = (int(g) for g in (m.groups()[:3] if m[1] else m.groups()[3:]))
+                if (mon, mday) == (month, day):
+                    votes[year - turns] += 1
         if len(votes) == 1 and votes.total() >= _PLENTY:
             break
     if not votes:

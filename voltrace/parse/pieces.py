@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from io import BufferedIOBase
 from itertools import chain, islice
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ..formats import FORMATS, HEAD, PACKINGS
 from ..trace import Diagnostic, Location
@@ -21,9 +21,11 @@ from .clock import StampReader, assumed_year, year_evidence
 from .framing import Framing, detect
 from .packed import UNPACKERS, EntryScanner
 from .scan import SourceScanner
-from .shelf import Shelf
 from .sources import READ_ERRORS, Block, Source, blocks, read_tail
 from .tables import Header, Interrupted, Open, Scan
+
+if TYPE_CHECKING:
+    from .shelf import Shelf
 
 Progress = Callable[[str, int], None]
 Clock = tuple[int, int, bool]
@@ -108,6 +110,12 @@ def read_piece(task: Task) -> Piece:
         piece.layout, piece.problem = read_source(scan, task.source, task.options)
         return piece
     return _read_range(scan, task, task.layout)
+
+
+def prepare(task: Task) -> None:
+    """Load what every reading stands on, for processes that are forked from this one."""
+    if task.layout is not None:
+        open_scanner(Scan(), task.source.name, task.layout)
 
 
 def read_source(

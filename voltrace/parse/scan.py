@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 
 from ..formats import HEAD, Format
 from ..trace import Location
 from .clean import clean, is_dirty
 from .clock import StampReader
 from .compiled import LINES
-from .fast import FastLines
 from .framing import JOURNAL_NOTE, Framing, cut_bars
 from .headers import MANY_HEADERS
 from .joinable import Joinable
 from .sources import Block
 from .tables import Header, Scan, Sender
+
+if TYPE_CHECKING:
+    from .fast import FastLines
 
 
 class SourceScanner(Joinable):
@@ -33,7 +36,7 @@ class SourceScanner(Joinable):
         self._read_stamp = stamps.read
         self._behind = _rest_of_prefix(framing.format)
         if not framing.page and framing.packing is None:
-            self._kernel = self._make_kernel(LINES) or FastLines(self)
+            self._kernel = self._make_kernel(LINES) or _make_fast(self)
         self._page_open = False
         self._cut = False
 
@@ -146,6 +149,13 @@ class SourceScanner(Joinable):
             if text.strip() and self._last is not None:
                 self._continue(self._last.process, text.strip())
             self._page_open = not closed
+
+
+def _make_fast(scanner: SourceScanner) -> FastLines:
+    """The same loop in Python. It stands on numpy, which the kernel does without."""
+    from .fast import FastLines
+
+    return FastLines(scanner)
 
 
 @cache

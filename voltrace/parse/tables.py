@@ -15,6 +15,8 @@ from ..trace import Diagnostic, EventTable, Kind, Lines, Location, Process
 
 NO_REQUEST = -1
 ANSWERS = ("method", "url", "status")  # the facts that tell what was asked and answered
+# The facts that decide which flows, tasks and hand-offs a request has, and which operation it is.
+DECIDING = frozenset({"url", "method", "retry", "attempt", "rescheduled"})
 _MOST_DIAGNOSTICS = 200
 _REQUEST_ID = re.compile(rb"req-[0-9a-f-]{36}")
 
