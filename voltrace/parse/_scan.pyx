@@ -235,14 +235,20 @@ cdef class Workers:
                 found[pid] = tuple([self.requests[w * MOST_PENDING + i] for i in range(self.counts[w])])
         return found
 
+    cdef int32_t *take(self, int64_t pid, int32_t *count) noexcept:
+        """The requests that this worker was at work on, and how many; they are forgotten."""
+        cdef int32_t w = self.table.find(<char *>&pid, 8)
+        if w < 0:
+            count[0] = 0
+            return self.requests
+        count[0], self.counts[w] = self.counts[w], 0
+        return self.requests + w * MOST_PENDING
+
     def pop(self, int64_t pid):
         """The requests that this worker was at work on; they are forgotten."""
-        cdef int32_t i, w = self.table.find(<char *>&pid, 8)
-        if w < 0:
-            return ()
-        found = tuple([self.requests[w * MOST_PENDING + i] for i in range(self.counts[w])])
-        self.counts[w] = 0
-        return found
+        cdef int32_t i, count
+        cdef int32_t *own = self.take(pid, &count)
+        return tuple([own[i] for i in range(count)])
 
 
 cdef class Kernel:
@@ -265,7 +271,7 @@ cdef class Kernel:
         self.workers = workers
         seed = scanner.scan.seed
         self.lefts, self.contexts, self.kinds, self.slots, self.senders = Table(seed), Table(seed), Table(seed), Table(seed), Table(seed)
-        self.requests, self.said = Table(seed), Table(seed)
+        self.requests, self.said, self.calls = Table(seed), Table(seed), Table(seed)
         self.names = scanner.scan.wanted is None
         self.left_list, self.kind_list, self.sender_list = [], [], []
         self.context_room = self.slot_room = 1 << 10
@@ -579,7 +585,7 @@ cdef class Kernel:
         at = self._instant(key)
         if at == NO_TIME:
             return DECLINED
-        if end - body > 6 and memcmp(body, b"[pid: ", 6) == 0 and self._take_access(left, body, end, at, number):
+        if end - body > 6 and memcmp(body, b"[pid: ", 6) == 0 and self._take_access(body, end):
             self.pended_request = -1
         if not left.used:
             left.used, left.first, left.last = True, at, at
@@ -589,12 +595,14 @@ cdef class Kernel:
             left.first = at
         return TAKEN
 
-    cdef bint _take_access(self, Left left, const char *text, const char *end, int64_t at, int64_t number) except -1:
+    cdef bint _take_access(self, const char *text, const char *end) except -1:
         """The web server's line, as `framing.ACCESS` has it; False if this is none."""
         cdef const char *p = text + 6
         cdef const char *method
         cdef const char *path
         cdef const char *stop
+        cdef const char *where
+        cdef const char *behind
         cdef int64_t pid = 0
         cdef int64_t status = 0
         cdef int i
@@ -621,7 +629,8 @@ cdef class Kernel:
         p = _token(path, end)
         if p == NULL:
             return False
-        name, where = method[: stop - method], path[: p - path]
+        behind = stop
+        where = p
         p = _past(p, end, b" => generated ", 14)
         p = _past(_digits(p, end, 1 << 30), end, b" bytes in ", 10)
         p = _past(_digits(p, end, 18), end, b" msecs (HTTP/", 13)
@@ -639,8 +648,28 @@ cdef class Kernel:
             if not 48 <= p[i] <= 57:
                 return False
             status = status * 10 + p[i] - 48
-        self.scanner.add_access(left.process, pid, name, where, status, at, number)
+        self._add_access(pid, method, behind - method, path, where - path, status)
         return True
+
+    cdef int _add_access(self, int64_t pid, const char *method, Py_ssize_t n, const char *path, Py_ssize_t m, int32_t status) except -1:
+        """What `Records.add_access` does."""
+        cdef int32_t call = self.calls.find(method, path + m - method)  # the text from the one to the other's end
+        cdef int32_t count
+        cdef int64_t end
+        cdef int32_t *own = self.workers.take(pid, &count)
+        if call < 0:
+            call = self.scanner.call_of(method[:n], path[:m])
+            if self.calls.used >= MOST_SAID:
+                self.calls.clear()
+            self.calls.add(method, path + m - method, call)
+        accesses = self.scan.accesses
+        array.extend_buffer(accesses.pending, <char *>own, count)
+        end = len(accesses.pending)
+        array.extend_buffer(accesses.pid, <char *>&pid, 1)
+        array.extend_buffer(accesses.call, <char *>&call, 1)
+        array.extend_buffer(accesses.status, <char *>&status, 1)
+        array.extend_buffer(accesses.end, <char *>&end, 1)
+        return 0
 
     cdef int _count(self, Left left, int32_t request, int64_t at, int64_t number, int64_t latest) except -1:
         """What every record tells, whatever its message: that this process lived then, and was at work on this request."""
