@@ -18,6 +18,9 @@ from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 cdef extern from "_bytes.h":
     const char *find_bytes(const char *text, size_t n, const char *what, size_t m) nogil
     uint64_t hash_bytes(const char *key, size_t n, uint64_t seed) nogil
+    const char *find_last(const char *text, const char *end, char what) nogil
+    int look_over(const char *p, const char *end) nogil
+    enum: HIGH, CONTROLS, HASHES
     const char *find_mark(const char *p, const char *end, char one, char other, unsigned char last) nogil
 
 cdef enum:
@@ -27,6 +30,9 @@ cdef enum:
     MOST_SLOTS = 200_000
     MOST_PENDING = 16
     MOST_SAID = 4096
+
+cdef enum:
+    SECOND = 1_000_000
 
 cdef int64_t NO_TIME = -(<int64_t>1 << 62)
 cdef const char *INTO = b") transitioned into state '"
@@ -893,7 +899,7 @@ cdef class LineKernel(Kernel):
     cdef object clock
     cdef bint dirty, has_year
     cdef int width, fraction, digits, scale
-    # Instants of stamps as they are without the digits of their fractions.
+    # Instants of stamps as they are without the digits of their seconds and fractions: of whole minutes, if one sees where seconds stand.
     cdef char stamp_text[STAMPS][STAMP_WIDTH]
     cdef int64_t stamp_at[STAMPS]
     cdef char month[3]
@@ -905,7 +911,17 @@ cdef class LineKernel(Kernel):
         self._forget_stamps()
 
     cdef int _open_block(self, bytes data) except -1:
-        self.dirty = is_dirty(data)
+        """Finds out, in one look at all of it, whether there is anything in the block that `scan.clean` takes out, or that may be no UTF-8."""
+        cdef const char *text = PyBytes_AS_STRING(data)
+        cdef size_t n = PyBytes_GET_SIZE(data)
+        cdef int found = look_over(text, text + n)
+        self.dirty = (
+            found & CONTROLS
+            or found & HASHES and has_written_escape(text, n)
+            or found & HIGH and find_bytes(text, n, b"\xef\xbb\xbf", 3) != NULL
+        )
+        if found & HIGH:
+            self.scanner.check_text(data)
         return self._check_clock()
 
     cdef int _bare(self, const char **line, size_t *n) except -1:
@@ -979,6 +995,13 @@ cdef class LineKernel(Kernel):
                 return NO_TIME
             fraction = fraction * 10 + line[k] - 48
             stamp[k] = 48
+        fraction *= self.scale
+        k = self.fraction - 3
+        if self.digits and line[k - 1] == 58 and 48 <= line[k] <= 53 and 48 <= line[k + 1] <= 57:  # :00 to :59
+            fraction += (line[k] * 10 + line[k + 1] - 528) * SECOND
+            stamp[k] = stamp[k + 1] = 48
+        else:
+            k = 0
         i = <uint32_t>(hash_bytes(stamp, self.width, 0) & (STAMPS - 1))
         if memcmp(self.stamp_text[i], stamp, self.width) != 0:
             at = self.scanner.read_whole_stamp(PyBytes_FromStringAndSize(stamp, self.width))
@@ -986,7 +1009,7 @@ cdef class LineKernel(Kernel):
                 return NO_TIME
             memcpy(self.stamp_text[i], stamp, self.width)
             self.stamp_at[i] = at
-        return self.stamp_at[i] + fraction * self.scale
+        return self.stamp_at[i] + fraction
 
 
 cdef int64_t STEP = 0
@@ -1059,14 +1082,15 @@ cdef bint _ends_whole(const char *end, const char *text) noexcept nogil:
 
 cdef const char *_devstack_suffix(const char *text, const char *end) noexcept nogil:
     """Where the debug suffix begins; NULL if the record has none or does not end in it."""
-    cdef const char *p = end - 3
+    cdef const char *p = end
     if not _ends_whole(end, text):
         return NULL
-    while p >= text:
-        if p[0] == 32 and p[1] == 123 and p[2] == 123:  # " {{"
-            return p
-        p -= 1
-    return NULL
+    while True:
+        p = find_last(text, p, 123)
+        if p == NULL or p - text < 2:
+            return NULL
+        if p[-1] == 123 and p[-2] == 32:  # " {{"
+            return p - 2
 
 
 cdef inline bint _blank(char c) noexcept nogil:
@@ -1171,22 +1195,17 @@ cdef size_t drop_escapes(const char *text, size_t n, char *out) noexcept nogil:
         p += 1
 
 
-def is_dirty(bytes data):
-    """Whether a block has anything in it that `scan.clean` takes out."""
-    cdef const char *text = PyBytes_AS_STRING(data)
-    cdef size_t n = PyBytes_GET_SIZE(data)
+cdef bint has_written_escape(const char *text, size_t n) noexcept nogil:
+    """Whether `#033[` stands in it: one byte is found many times as fast as several."""
     cdef const char *p = text
     cdef const char *end = text + n
-    if memchr(text, 27, n) != NULL or memchr(text, 13, n) != NULL or memchr(text, 0, n) != NULL:
-        return True
     while True:
-        p = <const char *>memchr(p, 35, end - p)  # #
+        p = <const char *>memchr(p, 35, end - p)
         if p == NULL:
-            break
+            return False
         if end - p >= 5 and memcmp(p, b"#033[", 5) == 0:
             return True
         p += 1
-    return find_bytes(text, n, b"\xef\xbb\xbf", 3) != NULL
 
 
 cdef enum:
