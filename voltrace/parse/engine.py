@@ -112,9 +112,7 @@ def _read_here(scan: Scan, sources: list[Source], options: ReadOptions, progress
     return layouts, problems
 
 
-def _read_in_pieces(
-    scan: Scan, pieces: Iterator[tuple[Task, Piece]], progress: Progress | None, shelf: Shelf | None
-) -> tuple[list[str], dict[str, str]]:
+def _read_in_pieces(scan: Scan, pieces: Iterator[tuple[Task, Piece]], progress: Progress | None, shelf: Shelf | None) -> tuple[list[str], dict[str, str]]:
     from .joining import Joiner
 
     joiner = Joiner(scan, shelf)

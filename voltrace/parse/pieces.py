@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from io import BufferedIOBase
-from itertools import chain, islice
+from itertools import chain, islice, tee
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..formats import FORMATS, HEAD, PACKINGS
@@ -165,9 +165,10 @@ def _lay_out(source: Source, framing: Framing, head: list[Block], options: ReadO
     if year is None and not fmt.has_year:
         begun = b"\n".join(block.data for block in head).split(b"\n", 5000)[:5000]
         found = ((line, fmt.pattern.search(line)) for line in map(clean, begun))
-        lines = [line[match.start("stamp") :] for line, match in found if match]
-        year = year_evidence(lines)
+        telling, again = tee(line[match.start("stamp") :] for line, match in found if match)
+        year = year_evidence(telling)
         if year is None:
+            lines = list(again)
             tail = [line for line in map(clean, read_tail(source).split(b"\n")) if fmt.pattern.match(line)]
             leap = any(line.startswith(b"Feb 29") for line in chain(lines, tail))
             year = assumed_year((lines or [b""])[0], (tail or lines or [b""])[-1], source.modified(), leap)
@@ -274,12 +275,12 @@ def _plan_ranges(source: Source, options: ReadOptions, size: int) -> list[Task]:
         _, layout, _ = look_at(source, blocks(stream), options)
         if layout is None or not layout.can_be_split:
             return []
+        count = 2 * -(-length // (2 * size))  # all of one size, and an even number: two workers end together
         marks = [0]
-        while marks[-1] + 2 * size <= length:
-            cut = _next_line(stream, marks[-1] + size)
-            if cut is None or cut >= length:
-                break
-            marks.append(cut)
+        for number in range(1, count):
+            cut = _next_line(stream, length * number // count)
+            if cut is not None and marks[-1] < cut < length:
+                marks.append(cut)
         reader = StampReader(layout.framing.format, layout.year, options.zone)
         tasks = []
         for start, end in zip(marks, [*marks[1:], None]):
