@@ -133,3 +133,7 @@ class Verdict:
     deviations: tuple[Deviation, ...] = ()
     cost: int = 0
     worst: int = 0
+
+    def for_request(self, request_id: str) -> Verdict:
+        """The same of another request: several times as fast as `dataclasses.replace`, for many."""
+        return Verdict(request_id, self.verdict, self.outcome, self.fitness, self.deviations, self.cost, self.worst)

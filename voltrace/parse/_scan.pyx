@@ -283,16 +283,23 @@ cdef class Kernel:
         self.context_room = self.slot_room = 1 << 10
         self.context_request = <int32_t *>PyMem_Malloc(self.context_room * sizeof(int32_t))
         self.context_flags = <uint8_t *>PyMem_Malloc(self.context_room)
+        self.context_offset = <uint64_t *>PyMem_Malloc(self.context_room * 8)
+        self.context_length = <size_t *>PyMem_Malloc(self.context_room * sizeof(size_t))
         self.slot = <Slot *>PyMem_Malloc(self.slot_room * sizeof(Slot))
         self.scratch_room = 1 << 12
         self.scratch = <char *>PyMem_Malloc(self.scratch_room)
-        if self.context_request == NULL or self.context_flags == NULL or self.slot == NULL or self.scratch == NULL:
+        if self.context_request == NULL or self.context_flags == NULL or self.context_offset == NULL or self.context_length == NULL:
+            raise MemoryError()
+        if self.slot == NULL or self.scratch == NULL:
             raise MemoryError()
         self.pended_request = -1
 
     def __dealloc__(self):
         PyMem_Free(self.context_request)
         PyMem_Free(self.context_flags)
+        PyMem_Free(self.context_offset)
+        PyMem_Free(self.context_length)
+        PyMem_Free(self.recent)
         PyMem_Free(self.slot)
         PyMem_Free(self.scratch)
 
@@ -349,11 +356,14 @@ cdef class Kernel:
                 self.context_room *= 2
                 self.context_request = <int32_t *>PyMem_Realloc(self.context_request, self.context_room * sizeof(int32_t))
                 self.context_flags = <uint8_t *>PyMem_Realloc(self.context_flags, self.context_room)
-                if self.context_request == NULL or self.context_flags == NULL:
+                self.context_offset = <uint64_t *>PyMem_Realloc(self.context_offset, self.context_room * 8)
+                self.context_length = <size_t *>PyMem_Realloc(self.context_length, self.context_room * sizeof(size_t))
+                if self.context_request == NULL or self.context_flags == NULL or self.context_offset == NULL or self.context_length == NULL:
                     raise MemoryError()
             self.context_count += 1
             self.context_flags[context] = 0
             self.context_request[context] = request
+            self.context_offset[context], self.context_length[context] = self.contexts.filled, n
             self.contexts.add(text, n, context)
         self.context_flags[context] |= 1 if left.from_api else 2
         return context
@@ -528,7 +538,7 @@ cdef class Kernel:
         at = self._instant(key)  # before the request is known: a line without a stamp tells of none
         if at == NO_TIME:
             return DECLINED
-        context = self.contexts.find(bracket, close - bracket)
+        context = self._find_context(left.process, bracket, close - bracket)
         if context < 0 or not self.context_flags[context] & (1 if left.from_api else 2):
             if close - bracket > 400 or memchr(bracket, 93, close - bracket) != NULL:
                 return DECLINED
@@ -550,6 +560,28 @@ cdef class Kernel:
             if self.kept is not None:
                 self.kept.append(request, self.source, number, offset, length)
         return TAKEN
+
+    cdef int32_t _find_context(self, int32_t process, const char *text, size_t n) except? -2:
+        """The number of this bracket, -1 if it is not known: mostly it is that of the line before of the same process."""
+        cdef int32_t context
+        if process >= self.recent_room:
+            self._make_recent(process)
+        context = self.recent[process]
+        if context < self.context_count and self.context_length[context] == n and memcmp(self.contexts.arena + self.context_offset[context], text, n) == 0:
+            return context
+        context = self.contexts.find(text, n)
+        if context >= 0:
+            self.recent[process] = context
+        return context
+
+    cdef int _make_recent(self, int32_t process) except -1:
+        cdef int32_t room = process * 2 + 64
+        self.recent = <int32_t *>PyMem_Realloc(self.recent, room * sizeof(int32_t))
+        if self.recent == NULL:
+            raise MemoryError()
+        memset(self.recent + self.recent_room, 0, (room - self.recent_room) * sizeof(int32_t))
+        self.recent_room = room
+        return 0
 
     cdef int32_t _read_context(self, Left left, const char *text, const char *end) except? -2:
         """The request that a bracket names: what most of them look like (`formats.read_context`) is read here, the others by the careful way."""
@@ -1145,17 +1177,51 @@ cdef int64_t _worker(const char *line, const char *end) noexcept nogil:
 
 def number_uuids(const uint8_t[:] uuids, const int64_t[:] rows, const int64_t[:] starts, const int64_t[:] ends, int32_t[:, :] numbers, int column):
     """Writes into a column where among its request's events each event's uuid stood first. ``rows`` are the events by request, from start to end each."""
-    cdef Py_ssize_t n, i, j
+    cdef Py_ssize_t n, i, j, k, count
     cdef const uint8_t *one
+    cdef uint64_t begin
+    cdef Py_ssize_t most = 1
     for n in range(starts.shape[0]):
+        most = max(most, ends[n] - starts[n])
+    # The uuids of one request that differ: what they begin with, and the event that has each first.
+    cdef uint64_t *begins = <uint64_t *>PyMem_Malloc(most * 8)
+    cdef Py_ssize_t *firsts = <Py_ssize_t *>PyMem_Malloc(most * sizeof(Py_ssize_t))
+    if begins == NULL or firsts == NULL:
+        raise MemoryError()
+    for n in range(starts.shape[0]):
+        count = 0
         for i in range(starts[n], ends[n]):
             one = &uuids[rows[i] * 36]
-            for j in range(starts[n], i):
-                if numbers[j, column] == j - starts[n] and memcmp(&uuids[rows[j] * 36], one, 36) == 0:
-                    numbers[i, column] = <int32_t>(j - starts[n])
+            memcpy(&begin, one, 8)
+            for k in range(count):
+                if begins[k] == begin and memcmp(&uuids[rows[firsts[k]] * 36], one, 36) == 0:
+                    j = firsts[k]
                     break
             else:
-                numbers[i, column] = <int32_t>(i - starts[n])
+                j = i
+                begins[count], firsts[count] = begin, i
+                count += 1
+            numbers[i, column] = <int32_t>(j - starts[n])
+    PyMem_Free(begins)
+    PyMem_Free(firsts)
+
+
+def group_alike(uint64_t seed, const int32_t[:, ::1] signature, const int64_t[:] starts, const int64_t[:] ends, const int64_t[:] among, int64_t[:] leaders):
+    """Writes for each of these requests (``among``) which of them is the first of which the rows of the signature are the same."""
+    cdef Table known = Table(seed)
+    cdef Py_ssize_t i, n
+    cdef int32_t found
+    cdef size_t width = signature.shape[1] * 4
+    cdef const char *text
+    cdef size_t length
+    for i in range(among.shape[0]):
+        n = among[i]
+        text, length = <const char *>&signature[starts[n], 0], (ends[n] - starts[n]) * width
+        found = known.find(text, length)
+        if found < 0:
+            found = <int32_t>n
+            known.add(text, length, found)
+        leaders[i] = found
 
 
 cdef bint has_escapes(const char *text, size_t n) noexcept nogil:
