@@ -60,7 +60,7 @@ def sort_events(assembler: Assembler) -> Sorted:
     request, origin, at = (
         np.frombuffer(getattr(columns, name), dtype)[rows] for name, dtype in (("request", np.int32), ("origin", np.int32), ("at", np.int64))
     )
-    edges = np.flatnonzero(np.diff(request, prepend=-1))
+    edges = np.flatnonzero(_begins(request))
     requests, starts, ends = request[edges], edges, np.append(edges[1:], len(rows))
     plain = np.ones(len(requests), bool)
     if not len(rows):
@@ -86,8 +86,8 @@ def sort_events(assembler: Assembler) -> Sorted:
         plain[[_was_stepped(assembler, number) for number in requests.tolist()]] = False
 
     key = at * 8 + ranks
-    same = np.diff(numbers, prepend=-1) == 0
-    falls = same & (np.diff(key, prepend=key[0]) < 0)
+    falls = ~_begins(request)
+    falls[1:] &= key[1:] < key[:-1]
     several = len(scan.sources) > 1
     if not several and not falls.any():
         return Sorted(rows, requests, starts, ends, plain)
@@ -104,6 +104,13 @@ def sort_events(assembler: Assembler) -> Sorted:
     ordered = rows.copy()
     ordered[own] = rows[own[np.lexsort((key[own], numbers[own]))]]
     return Sorted(ordered, requests, starts, ends, plain)
+
+
+def _begins(column: np.ndarray) -> np.ndarray:
+    """Of each row whether the one before has another value, or is none."""
+    found = np.ones(len(column), bool)
+    np.not_equal(column[1:], column[:-1], out=found[1:])
+    return found
 
 
 def _ranks(scan: Scan) -> np.ndarray:
