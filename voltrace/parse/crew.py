@@ -84,7 +84,8 @@ class _Gang:
         """Give the workers what comes next, while that is not too far ahead of this task."""
         while self._waiting and self._waiting[0] < number + self._ahead:
             worker = min(self._workers, key=lambda worker: len(worker.given))
-            if len(worker.given) >= AHEAD:
+            # A second task lies ready, so that no worker waits for the joining; of the last ones none, for another worker may be free before.
+            if len(worker.given) >= (AHEAD if len(self._waiting) > len(self._workers) else 1):
                 return
             worker.give(self._waiting[0], self._tasks[self._waiting[0]])
             self._waiting.popleft()
