@@ -251,4 +251,4 @@ def _extend_column(to: array, own: array, change: Callable[[np.ndarray], np.ndar
         to.extend(own)
     elif len(own):
         column = np.frombuffer(own, np.dtype(own.typecode))
-        to.frombytes(memoryview(np.ascontiguousarray(change(column), column.dtype)).cast("B"))
+        to.frombytes(np.ascontiguousarray(change(column), column.dtype).data.cast("B"))
