@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from .trace import Location
 
-# How long a service must write on before what it left open counts as stuck or lost, unless somebody says (the contract's --stuck-after).
-STUCK_AFTER_US = 600_000_000
 OUTCOMES = {
     "created": "the volume was made",
     "refused": "the API answered 4xx",

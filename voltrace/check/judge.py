@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..lifecycle import FINAL_FLOW_STATES, RUNNING, VARIANTS
-from ..trace import Event, FlowSpan, Reading, Timeline
-from ..verdict import STUCK_AFTER_US, Deviation, Verdict
+from ..trace import STUCK_AFTER_US, Event, FlowSpan, Reading, Timeline
+from ..verdict import Deviation, Verdict
 from .align import align
 from .outcome import decide, is_open
 from .replay import is_covered, open_end, replay_run

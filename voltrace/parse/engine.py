@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from ..errors import SourceError
 from ..trace import Diagnostic, Location, Reading, Timeline
-from .packed import read_entry
 from .pieces import Piece, Progress, ReadOptions, Task, plan_source, read_source
 from .sources import READ_ERRORS, Source, find_sources
 from .tables import DECIDING, Scan
@@ -135,6 +134,8 @@ def fetch_lines(timeline: Timeline, sources: list[str], limit: int | None = None
     by_source: dict[int, list[int]] = defaultdict(list)
     for i, source in enumerate(lines.source):
         by_source[source].append(i)
+    from .packed import read_entry
+
     found: dict[int, tuple[Location, str]] = {}
     for source, rows in by_source.items():
         name = sources[source]

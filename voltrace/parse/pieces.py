@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ..formats import FORMATS, HEAD, PACKINGS
 from ..trace import Diagnostic, Location
-from .bare import BareScanner
 from .clean import clean
 from .clock import StampReader, assumed_year, year_evidence
 from .framing import Framing, detect
-from .packed import UNPACKERS, EntryScanner
 from .scan import SourceScanner
 from .sources import READ_ERRORS, Block, Source, blocks, read_tail
 from .tables import Header, Interrupted, Open, Scan
 
 if TYPE_CHECKING:
+    from .packed import EntryScanner
     from .shelf import Shelf
 
 Progress = Callable[[str, int], None]
@@ -198,6 +197,9 @@ def scanner_of(scan: Scan, name: str, framing: Framing, stamps: StampReader) -> 
     """What reads a source of this framing into the scan."""
     if framing.packing is None:
         return SourceScanner(scan, name, framing, stamps)
+    from .bare import BareScanner
+    from .packed import UNPACKERS, EntryScanner
+
     unpacker = UNPACKERS.get(framing.packing.name)
     if unpacker is None:
         return BareScanner(scan, name, framing, stamps)
