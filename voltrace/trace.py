@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 
 from .lifecycle import SERVICES
 
+# How long a service must write on before what it left open counts as stuck or lost, unless somebody says (the contract's --stuck-after).
+STUCK_AFTER_US = 600_000_000
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Location:

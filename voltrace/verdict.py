@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from .trace import Location
 
-# How long a service must write on before what it left open counts as stuck or lost, unless somebody says (the contract's --stuck-after).
-STUCK_AFTER_US = 600_000_000
 OUTCOMES = {
     "created": "the volume was made",
     "refused": "the API answered 4xx",
@@ -133,3 +131,7 @@ class Verdict:
     deviations: tuple[Deviation, ...] = ()
     cost: int = 0
     worst: int = 0
+
+    def for_request(self, request_id: str) -> Verdict:
+        """The same of another request: several times as fast as `dataclasses.replace`, for many."""
+        return Verdict(request_id, self.verdict, self.outcome, self.fitness, self.deviations, self.cost, self.worst)

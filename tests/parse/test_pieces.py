@@ -1,5 +1,6 @@
 """Logs read in pieces: wherever they are cut, the answer is that of one reader who read all in order."""
 
+import multiprocessing
 import os
 import pickle
 import re
@@ -148,6 +149,49 @@ def test_processes__a_worker_is_killed__its_piece_is_read_again(tmp_path, monkey
     monkeypatch.setenv("VOLTRACE_TEST_FLAG", str(tmp_path / "flag"))
     assert told([SAMPLES / "driver-failure"], Processes(2, 20_000)) == told([SAMPLES / "driver-failure"])
     assert (tmp_path / "flag").exists()
+
+
+HERE = os.getpid()
+
+
+def die_always(task):
+    """A piece of which every worker dies."""
+    if task.start and os.getpid() != HERE:
+        os._exit(9)
+    return read_piece(task)
+
+
+def fail(task):
+    """A reading that fails in a way that nobody foresaw."""
+    raise ZeroDivisionError(task.source.name)
+
+
+def test_processes__every_worker_dies_of_some_pieces__they_are_read_here(monkeypatch):
+    monkeypatch.setattr(crew, "read_piece", die_always)
+    assert told([SAMPLES / "driver-failure"], Processes(3, 20_000)) == told([SAMPLES / "driver-failure"])
+
+
+def test_processes__a_reading_fails_in_a_worker__that_is_raised_here(monkeypatch):
+    monkeypatch.setattr(crew, "read_piece", fail)
+    with pytest.raises(ZeroDivisionError, match="c-"):
+        told([SAMPLES / "driver-failure"], Processes(2, 20_000))
+
+
+def test_processes__the_reading_is_given_up__no_worker_is_left():
+    tasks = plan_source(Source(str(SAMPLES / "driver-failure" / "c-vol.log"), "c-vol.log"), OPTIONS, 20_000)
+    pieces = Processes(2, 20_000).run(tasks)
+    next(pieces)
+    pieces.close()
+    for worker in multiprocessing.active_children():
+        worker.join(5)
+        assert not worker.is_alive()
+
+
+def test_plan__a_file_is_cut__into_an_even_number_of_pieces_of_about_one_size():
+    path = SAMPLES / "driver-failure" / "c-vol.log"
+    tasks = plan_source(Source(str(path), "c-vol.log"), OPTIONS, 20_000)
+    sizes = [(task.end or path.stat().st_size) - task.start for task in tasks]
+    assert len(tasks) % 2 == 0 and sum(sizes) == path.stat().st_size and max(sizes) < 30_000
 
 
 @pytest.mark.parametrize("case", ["driver-failure", "over-quota", "concurrent", "created-oslo", "volume-killed"])

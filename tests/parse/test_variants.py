@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from given import SAMPLES, replaced
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +13,7 @@ from voltrace.encode import encode_check, encode_verdict
 from voltrace.measure import group
 from voltrace.parse.engine import read, read_durations, read_together
 from voltrace.parse.pieces import ReadOptions
+from voltrace.parse.variants import Sorted, _group_alike
 
 CASES = sorted(p.name for p in SAMPLES.iterdir() if p.is_dir())
 _ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -41,6 +43,20 @@ def diagnostics(reading):
 def test_together__every_sample__tells_what_each_request_tells_alone(case):
     paths, options = [str(SAMPLES / case)], ReadOptions(2026)
     assert together(paths, options) == alone(paths, options)
+
+
+def test_group_alike__with_kernel_and_without__finds_the_same_groups(monkeypatch):
+    drawn = np.random.default_rng(1)
+    lengths = drawn.integers(1, 4, 400)
+    ends = lengths.cumsum()
+    signature = drawn.integers(0, 2, (int(ends[-1]), 4)).astype(np.int32)
+    found = Sorted(np.arange(len(signature)), np.arange(400), ends - lengths, ends, drawn.random(400) < 0.9)
+    groups = [own.tolist() for own in _group_alike(signature, found, 7)]
+    monkeypatch.setenv("VOLTRACE_PURE", "1")
+    assert groups == [own.tolist() for own in _group_alike(signature, found, 7)]
+    assert [own[0] for own in groups] == sorted(own[0] for own in groups) and sorted(sum(groups, [])) == np.flatnonzero(found.plain).tolist()
+    for own in groups:
+        assert len({signature[found.starts[n] : found.ends[n]].tobytes() for n in own}) == 1
 
 
 def copies(data: bytes, count: int) -> list[bytes]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..lifecycle import FINAL_FLOW_STATES, RUNNING, VARIANTS
-from ..trace import Event, FlowSpan, Reading, Timeline
-from ..verdict import STUCK_AFTER_US, Deviation, Verdict
+from ..trace import STUCK_AFTER_US, Event, FlowSpan, Reading, Timeline
+from ..verdict import Deviation, Verdict
 from .align import align
 from .outcome import decide, is_open
 from .replay import is_covered, open_end, replay_run
@@ -73,7 +71,7 @@ def judge_together(reading: Reading, stuck_after_us: int = STUCK_AFTER_US) -> li
         verdict = judge(alike.example, reading, stuck_after_us)
         same = len(alike.requests) > 1 and _is_timeless(alike.example, verdict, reading)
         for n, (request_id, start) in enumerate(alike.requests):
-            own = verdict if n == 0 else replace(verdict, request_id=request_id) if same else judge(alike.build(n), reading, stuck_after_us)
+            own = verdict if n == 0 else verdict.for_request(request_id) if same else judge(alike.build(n), reading, stuck_after_us)
             found.append((start if start is not None else -1, request_id, own))
     found.sort(key=lambda item: item[:2])
     return [verdict for _, _, verdict in found]

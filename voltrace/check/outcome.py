@@ -6,8 +6,8 @@ Decided in the contract's order, and also from logs without DEBUG lines, where o
 from __future__ import annotations
 
 from ..lifecycle import API, FAILURE, FINAL_FLOW_STATES, REVERTED, SCHEDULER, SUCCESS, VOLUME
-from ..trace import Coverage, Failure, FlowSpan, Handoff, Location, Process, Reading, TaskSpan, Timeline
-from ..verdict import STUCK_AFTER_US, Outcome
+from ..trace import STUCK_AFTER_US, Coverage, Failure, FlowSpan, Handoff, Location, Process, Reading, TaskSpan, Timeline
+from ..verdict import Outcome
 
 CREATE_FAILED = frozenset({"create-failed", "create-failed-no-reschedule-type", "create-failed-extracting-reference"})
 _CREATED = frozenset({"volume-created", "create-finished"})

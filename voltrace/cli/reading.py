@@ -8,8 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..trace import Diagnostic, Location, Reading, Timeline
-from ..verdict import STUCK_AFTER_US, Verdict
+from ..trace import STUCK_AFTER_US, Diagnostic, Location, Reading, Timeline
 
 if TYPE_CHECKING:
     import numpy
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from ..measure import Key
     from ..parse.crew import Crew
     from ..parse.pieces import ReadOptions
+    from ..verdict import Verdict
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:

@@ -6,12 +6,11 @@ says which facts the result of a task carries. ``samples.tsv`` has captured line
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from ..formats import RELEASES
 
@@ -102,9 +101,11 @@ class ResultFact:
 
 
 def _read(name: str) -> Iterator[dict[str, str]]:
-    text = resources.files(__package__).joinpath(name).read_text("utf-8")
+    text = Path(__file__).with_name(name).read_text("utf-8")
     lines = (line for line in text.splitlines() if line and not line.startswith("#"))
-    yield from csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    names = next(lines).split("\t")
+    for line in lines:
+        yield dict(zip(names, line.split("\t")))
 
 
 _ESCAPES = {"\\n": "\n", "\\t": "\t", "\\\\": "\\"}
@@ -129,7 +130,7 @@ def _row(cells: dict[str, str]) -> Row:
         wording,
         tuple(f for f in cells["facts"].split(",") if f),
         cells["traceback"] == "yes",
-        {release: int(cells[release]) if cells[release].isdigit() else None for release in RELEASES if cells[release] != "-"},
+        {release: int(cell) if cell.isdigit() else None for release in RELEASES if (cell := cells[release]) != "-"},
         literals,
         tuple(pieces[1::2]),
     )

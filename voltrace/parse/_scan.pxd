@@ -70,6 +70,7 @@ cdef class Workers:
     cdef int32_t size, room
 
     cpdef push(self, int64_t pid, int32_t request)
+    cdef int32_t *take(self, int64_t pid, int32_t *count) noexcept
 
 
 cdef class Kernel:
@@ -80,12 +81,16 @@ cdef class Kernel:
     cdef int source
     cdef bint oslo
     cdef readonly int64_t taken  # lines of the latest block that were not declined
-    cdef Table lefts, contexts, kinds, slots, senders, requests, said
+    cdef Table lefts, contexts, kinds, slots, senders, requests, said, calls
     cdef bint names  # whether all facts are wanted, and names of projects and users
     cdef list left_list, kind_list, sender_list
     cdef int32_t *context_request
     cdef uint8_t *context_flags
+    cdef uint64_t *context_offset  # where its text lies in the table's arena
+    cdef size_t *context_length
     cdef int32_t context_count, context_room
+    cdef int32_t *recent  # of each process: the bracket of its latest line
+    cdef int32_t recent_room
     cdef Slot *slot
     cdef int32_t slot_count, slot_room
     cdef Workers workers
@@ -118,8 +123,11 @@ cdef class Kernel:
     cdef int _record(self, const char *key, const char *text, const char *end, int64_t number, int64_t offset, int64_t length) except -1
     cdef int _headless(self, const char *key, const char *body, const char *end, int64_t number) except -1
     cdef int32_t _add_context(self, Left left, const char *text, size_t n, int32_t request) except -1
+    cdef int32_t _find_context(self, int32_t process, const char *text, size_t n) except? -2
+    cdef int _make_recent(self, int32_t process) except -1
     cdef int32_t _read_context(self, Left left, const char *text, const char *end) except? -2
-    cdef bint _take_access(self, Left left, const char *text, const char *end, int64_t at, int64_t number) except -1
+    cdef bint _take_access(self, const char *text, const char *end) except -1
+    cdef int _add_access(self, int64_t pid, const char *method, Py_ssize_t n, const char *path, Py_ssize_t m, int32_t status) except -1
     cdef int _count(self, Left left, int32_t request, int64_t at, int64_t number, int64_t latest) except -1
     cdef int _pend(self, Left left, int32_t request, const char *line, const char *end) except -1
     cdef bint _message(self, Left left, int32_t request, const char *text, const char *end, int64_t at, int64_t number) except -1

@@ -18,6 +18,9 @@ from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 cdef extern from "_bytes.h":
     const char *find_bytes(const char *text, size_t n, const char *what, size_t m) nogil
     uint64_t hash_bytes(const char *key, size_t n, uint64_t seed) nogil
+    const char *find_last(const char *text, const char *end, char what) nogil
+    int look_over(const char *p, const char *end) nogil
+    enum: HIGH, CONTROLS, HASHES
     const char *find_mark(const char *p, const char *end, char one, char other, unsigned char last) nogil
 
 cdef enum:
@@ -27,6 +30,9 @@ cdef enum:
     MOST_SLOTS = 200_000
     MOST_PENDING = 16
     MOST_SAID = 4096
+
+cdef enum:
+    SECOND = 1_000_000
 
 cdef int64_t NO_TIME = -(<int64_t>1 << 62)
 cdef const char *INTO = b") transitioned into state '"
@@ -235,14 +241,20 @@ cdef class Workers:
                 found[pid] = tuple([self.requests[w * MOST_PENDING + i] for i in range(self.counts[w])])
         return found
 
+    cdef int32_t *take(self, int64_t pid, int32_t *count) noexcept:
+        """The requests that this worker was at work on, and how many; they are forgotten."""
+        cdef int32_t w = self.table.find(<char *>&pid, 8)
+        if w < 0:
+            count[0] = 0
+            return self.requests
+        count[0], self.counts[w] = self.counts[w], 0
+        return self.requests + w * MOST_PENDING
+
     def pop(self, int64_t pid):
         """The requests that this worker was at work on; they are forgotten."""
-        cdef int32_t i, w = self.table.find(<char *>&pid, 8)
-        if w < 0:
-            return ()
-        found = tuple([self.requests[w * MOST_PENDING + i] for i in range(self.counts[w])])
-        self.counts[w] = 0
-        return found
+        cdef int32_t i, count
+        cdef int32_t *own = self.take(pid, &count)
+        return tuple([own[i] for i in range(count)])
 
 
 cdef class Kernel:
@@ -265,22 +277,29 @@ cdef class Kernel:
         self.workers = workers
         seed = scanner.scan.seed
         self.lefts, self.contexts, self.kinds, self.slots, self.senders = Table(seed), Table(seed), Table(seed), Table(seed), Table(seed)
-        self.requests, self.said = Table(seed), Table(seed)
+        self.requests, self.said, self.calls = Table(seed), Table(seed), Table(seed)
         self.names = scanner.scan.wanted is None
         self.left_list, self.kind_list, self.sender_list = [], [], []
         self.context_room = self.slot_room = 1 << 10
         self.context_request = <int32_t *>PyMem_Malloc(self.context_room * sizeof(int32_t))
         self.context_flags = <uint8_t *>PyMem_Malloc(self.context_room)
+        self.context_offset = <uint64_t *>PyMem_Malloc(self.context_room * 8)
+        self.context_length = <size_t *>PyMem_Malloc(self.context_room * sizeof(size_t))
         self.slot = <Slot *>PyMem_Malloc(self.slot_room * sizeof(Slot))
         self.scratch_room = 1 << 12
         self.scratch = <char *>PyMem_Malloc(self.scratch_room)
-        if self.context_request == NULL or self.context_flags == NULL or self.slot == NULL or self.scratch == NULL:
+        if self.context_request == NULL or self.context_flags == NULL or self.context_offset == NULL or self.context_length == NULL:
+            raise MemoryError()
+        if self.slot == NULL or self.scratch == NULL:
             raise MemoryError()
         self.pended_request = -1
 
     def __dealloc__(self):
         PyMem_Free(self.context_request)
         PyMem_Free(self.context_flags)
+        PyMem_Free(self.context_offset)
+        PyMem_Free(self.context_length)
+        PyMem_Free(self.recent)
         PyMem_Free(self.slot)
         PyMem_Free(self.scratch)
 
@@ -337,11 +356,14 @@ cdef class Kernel:
                 self.context_room *= 2
                 self.context_request = <int32_t *>PyMem_Realloc(self.context_request, self.context_room * sizeof(int32_t))
                 self.context_flags = <uint8_t *>PyMem_Realloc(self.context_flags, self.context_room)
-                if self.context_request == NULL or self.context_flags == NULL:
+                self.context_offset = <uint64_t *>PyMem_Realloc(self.context_offset, self.context_room * 8)
+                self.context_length = <size_t *>PyMem_Realloc(self.context_length, self.context_room * sizeof(size_t))
+                if self.context_request == NULL or self.context_flags == NULL or self.context_offset == NULL or self.context_length == NULL:
                     raise MemoryError()
             self.context_count += 1
             self.context_flags[context] = 0
             self.context_request[context] = request
+            self.context_offset[context], self.context_length[context] = self.contexts.filled, n
             self.contexts.add(text, n, context)
         self.context_flags[context] |= 1 if left.from_api else 2
         return context
@@ -516,7 +538,7 @@ cdef class Kernel:
         at = self._instant(key)  # before the request is known: a line without a stamp tells of none
         if at == NO_TIME:
             return DECLINED
-        context = self.contexts.find(bracket, close - bracket)
+        context = self._find_context(left.process, bracket, close - bracket)
         if context < 0 or not self.context_flags[context] & (1 if left.from_api else 2):
             if close - bracket > 400 or memchr(bracket, 93, close - bracket) != NULL:
                 return DECLINED
@@ -538,6 +560,28 @@ cdef class Kernel:
             if self.kept is not None:
                 self.kept.append(request, self.source, number, offset, length)
         return TAKEN
+
+    cdef int32_t _find_context(self, int32_t process, const char *text, size_t n) except? -2:
+        """The number of this bracket, -1 if it is not known: mostly it is that of the line before of the same process."""
+        cdef int32_t context
+        if process >= self.recent_room:
+            self._make_recent(process)
+        context = self.recent[process]
+        if context < self.context_count and self.context_length[context] == n and memcmp(self.contexts.arena + self.context_offset[context], text, n) == 0:
+            return context
+        context = self.contexts.find(text, n)
+        if context >= 0:
+            self.recent[process] = context
+        return context
+
+    cdef int _make_recent(self, int32_t process) except -1:
+        cdef int32_t room = process * 2 + 64
+        self.recent = <int32_t *>PyMem_Realloc(self.recent, room * sizeof(int32_t))
+        if self.recent == NULL:
+            raise MemoryError()
+        memset(self.recent + self.recent_room, 0, (room - self.recent_room) * sizeof(int32_t))
+        self.recent_room = room
+        return 0
 
     cdef int32_t _read_context(self, Left left, const char *text, const char *end) except? -2:
         """The request that a bracket names: what most of them look like (`formats.read_context`) is read here, the others by the careful way."""
@@ -579,7 +623,7 @@ cdef class Kernel:
         at = self._instant(key)
         if at == NO_TIME:
             return DECLINED
-        if end - body > 6 and memcmp(body, b"[pid: ", 6) == 0 and self._take_access(left, body, end, at, number):
+        if end - body > 6 and memcmp(body, b"[pid: ", 6) == 0 and self._take_access(body, end):
             self.pended_request = -1
         if not left.used:
             left.used, left.first, left.last = True, at, at
@@ -589,12 +633,14 @@ cdef class Kernel:
             left.first = at
         return TAKEN
 
-    cdef bint _take_access(self, Left left, const char *text, const char *end, int64_t at, int64_t number) except -1:
+    cdef bint _take_access(self, const char *text, const char *end) except -1:
         """The web server's line, as `framing.ACCESS` has it; False if this is none."""
         cdef const char *p = text + 6
         cdef const char *method
         cdef const char *path
         cdef const char *stop
+        cdef const char *where
+        cdef const char *behind
         cdef int64_t pid = 0
         cdef int64_t status = 0
         cdef int i
@@ -621,7 +667,8 @@ cdef class Kernel:
         p = _token(path, end)
         if p == NULL:
             return False
-        name, where = method[: stop - method], path[: p - path]
+        behind = stop
+        where = p
         p = _past(p, end, b" => generated ", 14)
         p = _past(_digits(p, end, 1 << 30), end, b" bytes in ", 10)
         p = _past(_digits(p, end, 18), end, b" msecs (HTTP/", 13)
@@ -639,8 +686,28 @@ cdef class Kernel:
             if not 48 <= p[i] <= 57:
                 return False
             status = status * 10 + p[i] - 48
-        self.scanner.add_access(left.process, pid, name, where, status, at, number)
+        self._add_access(pid, method, behind - method, path, where - path, status)
         return True
+
+    cdef int _add_access(self, int64_t pid, const char *method, Py_ssize_t n, const char *path, Py_ssize_t m, int32_t status) except -1:
+        """What `Records.add_access` does."""
+        cdef int32_t call = self.calls.find(method, path + m - method)  # the text from the one to the other's end
+        cdef int32_t count
+        cdef int64_t end
+        cdef int32_t *own = self.workers.take(pid, &count)
+        if call < 0:
+            call = self.scanner.call_of(method[:n], path[:m])
+            if self.calls.used >= MOST_SAID:
+                self.calls.clear()
+            self.calls.add(method, path + m - method, call)
+        accesses = self.scan.accesses
+        array.extend_buffer(accesses.pending, <char *>own, count)
+        end = len(accesses.pending)
+        array.extend_buffer(accesses.pid, <char *>&pid, 1)
+        array.extend_buffer(accesses.call, <char *>&call, 1)
+        array.extend_buffer(accesses.status, <char *>&status, 1)
+        array.extend_buffer(accesses.end, <char *>&end, 1)
+        return 0
 
     cdef int _count(self, Left left, int32_t request, int64_t at, int64_t number, int64_t latest) except -1:
         """What every record tells, whatever its message: that this process lived then, and was at work on this request."""
@@ -864,7 +931,7 @@ cdef class LineKernel(Kernel):
     cdef object clock
     cdef bint dirty, has_year
     cdef int width, fraction, digits, scale
-    # Instants of stamps as they are without the digits of their fractions.
+    # Instants of stamps as they are without the digits of their seconds and fractions: of whole minutes, if one sees where seconds stand.
     cdef char stamp_text[STAMPS][STAMP_WIDTH]
     cdef int64_t stamp_at[STAMPS]
     cdef char month[3]
@@ -876,7 +943,17 @@ cdef class LineKernel(Kernel):
         self._forget_stamps()
 
     cdef int _open_block(self, bytes data) except -1:
-        self.dirty = is_dirty(data)
+        """Finds out, in one look at all of it, whether there is anything in the block that `scan.clean` takes out, or that may be no UTF-8."""
+        cdef const char *text = PyBytes_AS_STRING(data)
+        cdef size_t n = PyBytes_GET_SIZE(data)
+        cdef int found = look_over(text, text + n)
+        self.dirty = (
+            found & CONTROLS
+            or found & HASHES and has_written_escape(text, n)
+            or found & HIGH and find_bytes(text, n, b"\xef\xbb\xbf", 3) != NULL
+        )
+        if found & HIGH:
+            self.scanner.check_text(data)
         return self._check_clock()
 
     cdef int _bare(self, const char **line, size_t *n) except -1:
@@ -950,6 +1027,13 @@ cdef class LineKernel(Kernel):
                 return NO_TIME
             fraction = fraction * 10 + line[k] - 48
             stamp[k] = 48
+        fraction *= self.scale
+        k = self.fraction - 3
+        if self.digits and line[k - 1] == 58 and 48 <= line[k] <= 53 and 48 <= line[k + 1] <= 57:  # :00 to :59
+            fraction += (line[k] * 10 + line[k + 1] - 528) * SECOND
+            stamp[k] = stamp[k + 1] = 48
+        else:
+            k = 0
         i = <uint32_t>(hash_bytes(stamp, self.width, 0) & (STAMPS - 1))
         if memcmp(self.stamp_text[i], stamp, self.width) != 0:
             at = self.scanner.read_whole_stamp(PyBytes_FromStringAndSize(stamp, self.width))
@@ -957,7 +1041,7 @@ cdef class LineKernel(Kernel):
                 return NO_TIME
             memcpy(self.stamp_text[i], stamp, self.width)
             self.stamp_at[i] = at
-        return self.stamp_at[i] + fraction * self.scale
+        return self.stamp_at[i] + fraction
 
 
 cdef int64_t STEP = 0
@@ -1030,14 +1114,15 @@ cdef bint _ends_whole(const char *end, const char *text) noexcept nogil:
 
 cdef const char *_devstack_suffix(const char *text, const char *end) noexcept nogil:
     """Where the debug suffix begins; NULL if the record has none or does not end in it."""
-    cdef const char *p = end - 3
+    cdef const char *p = end
     if not _ends_whole(end, text):
         return NULL
-    while p >= text:
-        if p[0] == 32 and p[1] == 123 and p[2] == 123:  # " {{"
-            return p
-        p -= 1
-    return NULL
+    while True:
+        p = find_last(text, p, 123)
+        if p == NULL or p - text < 2:
+            return NULL
+        if p[-1] == 123 and p[-2] == 32:  # " {{"
+            return p - 2
 
 
 cdef inline bint _blank(char c) noexcept nogil:
@@ -1092,17 +1177,51 @@ cdef int64_t _worker(const char *line, const char *end) noexcept nogil:
 
 def number_uuids(const uint8_t[:] uuids, const int64_t[:] rows, const int64_t[:] starts, const int64_t[:] ends, int32_t[:, :] numbers, int column):
     """Writes into a column where among its request's events each event's uuid stood first. ``rows`` are the events by request, from start to end each."""
-    cdef Py_ssize_t n, i, j
+    cdef Py_ssize_t n, i, j, k, count
     cdef const uint8_t *one
+    cdef uint64_t begin
+    cdef Py_ssize_t most = 1
     for n in range(starts.shape[0]):
+        most = max(most, ends[n] - starts[n])
+    # The uuids of one request that differ: what they begin with, and the event that has each first.
+    cdef uint64_t *begins = <uint64_t *>PyMem_Malloc(most * 8)
+    cdef Py_ssize_t *firsts = <Py_ssize_t *>PyMem_Malloc(most * sizeof(Py_ssize_t))
+    if begins == NULL or firsts == NULL:
+        raise MemoryError()
+    for n in range(starts.shape[0]):
+        count = 0
         for i in range(starts[n], ends[n]):
             one = &uuids[rows[i] * 36]
-            for j in range(starts[n], i):
-                if numbers[j, column] == j - starts[n] and memcmp(&uuids[rows[j] * 36], one, 36) == 0:
-                    numbers[i, column] = <int32_t>(j - starts[n])
+            memcpy(&begin, one, 8)
+            for k in range(count):
+                if begins[k] == begin and memcmp(&uuids[rows[firsts[k]] * 36], one, 36) == 0:
+                    j = firsts[k]
                     break
             else:
-                numbers[i, column] = <int32_t>(i - starts[n])
+                j = i
+                begins[count], firsts[count] = begin, i
+                count += 1
+            numbers[i, column] = <int32_t>(j - starts[n])
+    PyMem_Free(begins)
+    PyMem_Free(firsts)
+
+
+def group_alike(uint64_t seed, const int32_t[:, ::1] signature, const int64_t[:] starts, const int64_t[:] ends, const int64_t[:] among, int64_t[:] leaders):
+    """Writes for each of these requests (``among``) which of them is the first of which the rows of the signature are the same."""
+    cdef Table known = Table(seed)
+    cdef Py_ssize_t i, n
+    cdef int32_t found
+    cdef size_t width = signature.shape[1] * 4
+    cdef const char *text
+    cdef size_t length
+    for i in range(among.shape[0]):
+        n = among[i]
+        text, length = <const char *>&signature[starts[n], 0], (ends[n] - starts[n]) * width
+        found = known.find(text, length)
+        if found < 0:
+            found = <int32_t>n
+            known.add(text, length, found)
+        leaders[i] = found
 
 
 cdef bint has_escapes(const char *text, size_t n) noexcept nogil:
@@ -1142,22 +1261,17 @@ cdef size_t drop_escapes(const char *text, size_t n, char *out) noexcept nogil:
         p += 1
 
 
-def is_dirty(bytes data):
-    """Whether a block has anything in it that `scan.clean` takes out."""
-    cdef const char *text = PyBytes_AS_STRING(data)
-    cdef size_t n = PyBytes_GET_SIZE(data)
+cdef bint has_written_escape(const char *text, size_t n) noexcept nogil:
+    """Whether `#033[` stands in it: one byte is found many times as fast as several."""
     cdef const char *p = text
     cdef const char *end = text + n
-    if memchr(text, 27, n) != NULL or memchr(text, 13, n) != NULL or memchr(text, 0, n) != NULL:
-        return True
     while True:
-        p = <const char *>memchr(p, 35, end - p)  # #
+        p = <const char *>memchr(p, 35, end - p)
         if p == NULL:
-            break
+            return False
         if end - p >= 5 and memcmp(p, b"#033[", 5) == 0:
             return True
         p += 1
-    return find_bytes(text, n, b"\xef\xbb\xbf", 3) != NULL
 
 
 cdef enum:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Iterator
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 
 import numpy as np
 
 from ..trace import Alike, Reading, Timeline
 from .assemble import Assembler, begin_reading, finish_reading, serve_backends
-from .observe import DECIDING, keeps_order
-from .tables import Scan
+from .observe import keeps_order
+from .tables import DECIDING, Scan
 from .variants import Coder, Variant, find_variants
 
 # Facts that decide how a request is judged: as they are, but for ids and, in texts of errors, numbers.
@@ -21,6 +23,8 @@ _NUMBERS = re.compile(r"\d+")
 _LIST_MARKS = b" u'\"[]"
 # Facts of which it matters whether they stay what they were.
 _VOLUME, _SIZE, _RESERVED, _ADMITTED, _CHOSEN = "volume", "size", "reserved", "admitted", "chosen"
+_GROUPS = {_VOLUME: 0, _SIZE: 1, _RESERVED: 2, _ADMITTED: 3, _CHOSEN: 3}
+_TUPLES = {tuple}
 _ROLES = {"volume_id": _VOLUME, "size_gb": _SIZE, "reservations": _RESERVED, "backends": _ADMITTED, "backend": _CHOSEN}
 
 
@@ -96,44 +100,53 @@ class Relations:
         events = self._scan.events
         kinds = np.frombuffer(events.kind, np.int32)[variant.rows[0]].tolist()
         columns = [n for n, kind in enumerate(kinds) if self._roles[kind]]
-        wanted = [self._roles[kinds[n]] for n in columns]
+        wanted = _Wanted([self._roles[kinds[n]] for n in columns])
         facts = events.facts
         for row in np.frombuffer(events.fact, np.int32)[variant.rows[:, columns]].tolist():
-            yield _relate([facts[fact] if fact >= 0 else () for fact in row], wanted)
+            yield wanted.relate([facts[fact] if fact >= 0 else () for fact in row])
 
 
-def _relate(all_facts: list, wanted: list[list[tuple[int, str, int]]]) -> Hashable | None:
-    """Which facts one request has that should stay the same; None if they do not."""
-    volume = size = reserved = admitted = None
-    found = 0
-    for facts, roles in zip(all_facts, wanted):
-        if facts and not isinstance(facts, tuple):
-            if not _ROLES.keys().isdisjoint(facts):
+class _Wanted:
+    """Which values of the facts of some events matter: those of one role stand together, in the order of the events."""
+
+    def __init__(self, roles: list[list[tuple[int, str, int]]]) -> None:
+        wanted = [(role, event, place, mark) for event, own in enumerate(roles) for place, role, mark in own]
+        wanted.sort(key=lambda value: _GROUPS[value[0]])  # stable
+        self._roles = [role for role, _, _, _ in wanted]
+        self._places = [(event, place) for _, event, place, _ in wanted]
+        self._marks = [mark for _, _, _, mark in wanted]
+        self._all = reduce(or_, self._marks, 0)
+        groups = [_GROUPS[role] for role in self._roles]
+        self._volumes, self._sizes, self._reserved, self._routes = (slice(bisect_left(groups, n), bisect_right(groups, n)) for n in range(4))
+
+    def relate(self, facts: list) -> Hashable | None:
+        """Which facts a request has that should stay the same; None if they do not, or if what is known of them has another shape."""
+        if set(map(type, facts)) == _TUPLES and () not in facts:
+            values = [facts[event][place] for event, place in self._places]
+        elif any(type(own) is not tuple and not _ROLES.keys().isdisjoint(own) for own in facts):
+            return None
+        else:
+            values = [own[place] if type(own := facts[event]) is tuple and own else None for event, place in self._places]
+        for group in (self._volumes, self._sizes):
+            same = set(values[group])
+            same.discard(None)
+            if len(same) > 1:
                 return None
-            continue
-        for place, role, mark in roles if facts else ():
-            value = facts[place]
+        reserved = [value for value in values[self._reserved] if value is not None]
+        if len({value.translate(None, _LIST_MARKS) for value in set(reserved)}) > 1 or any(b"..." in value for value in reserved):
+            return None
+        admitted = None
+        for role, value in zip(self._roles[self._routes], values[self._routes]):
             if value is None:
                 continue
-            found |= mark
-            if role is _VOLUME:
-                if volume is None:
-                    volume = value
-                elif value != volume:
-                    return None
-            elif role is _SIZE:
-                if size is None:
-                    size = value
-                elif value != size:
-                    return None
-            elif role is _RESERVED:
-                ids = value.translate(None, _LIST_MARKS)
-                if reserved is None:
-                    reserved = ids
-                if ids != reserved or b"..." in value:
-                    return None
-            elif role is _ADMITTED:
+            if role is _ADMITTED:
                 admitted = value
             elif admitted is not None and b"'%s'" % value not in admitted:
                 return None
-    return found
+        if None not in values:
+            return self._all
+        found = 0
+        for value, mark in zip(values, self._marks):
+            if value is not None:
+                found |= mark
+        return found

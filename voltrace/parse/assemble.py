@@ -84,7 +84,9 @@ class Assembler:
 
     @cached_property
     def _pending(self) -> np.ndarray:
-        return np.unique(np.frombuffer(b"".join(access.pending.tobytes() for access in self.scan.accesses), np.int32))
+        found = np.zeros(len(self.scan.requests), bool)
+        found[np.frombuffer(self.scan.accesses.pending, np.int32)] = True
+        return np.flatnonzero(found)
 
     def pending(self) -> np.ndarray:
         """The requests of which a line of the web server may tell something."""

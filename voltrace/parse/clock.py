@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ..errors import UsageError
 from ..formats import Format
@@ -33,6 +32,8 @@ def read_zone(name: str) -> tzinfo:
         minutes = int(offset[2]) * 60 + int(offset[3])
         if minutes < 24 * 60:
             return timezone(timedelta(minutes=minutes if offset[1] == "+" else -minutes))
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # slow to load, and seldom needed
+
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -45,20 +46,27 @@ def year_evidence(lines: Iterable[bytes]) -> int | None:
     A step from December to January puts a line into the next year. None if no line tells.
     """
     votes: Counter[int] = Counter()
-    turns = before = 0
+    turns = before = day = 0
+    date: bytes | None = None  # of the line before
+    named = written = b""
     for line in lines:
-        month = _MONTHS.get(line[:3])
-        if month is None or not line[4:6].strip().isdigit():
-            continue
-        turns, before = turns + (before == 12 and month == 1), month
-        day = int(line[4:6])
-        for m in _ACCESS_DATE.finditer(line):
-            if (_MONTHS.get(m[1]), int(m[2])) == (month, day):
-                votes[int(m[3]) - turns] += 3
-        for m in _FULL_DATE.finditer(line, 0, 4000):
-            year, mon, mday = (int(g) for g in (m.groups()[:3] if m[1] else m.groups()[3:]))
-            if (mon, mday) == (month, day):
-                votes[year - turns] += 1
+        if line[:6] != date:
+            month = _MONTHS.get(line[:3])
+            if month is None or not line[4:6].strip().isdigit():
+                continue
+            turns, before = turns + (before == 12 and month == 1), month
+            date, day = line[:6], int(line[4:6])
+            named, written = b" " + line[:3] + b" ", b"-%02d-%02d" % (month, day)
+        # Few lines have any of these, and patterns are slow.
+        if named in line:
+            for m in _ACCESS_DATE.finditer(line):
+                if (_MONTHS.get(m[1]), int(m[2])) == (before, day):
+                    votes[int(m[3]) - turns] += 3
+        if written in line or b"datetime(" in line:
+            for m in _FULL_DATE.finditer(line, 0, 4000):
+                year, mon, mday = (int(g) for g in (m.groups()[:3] if m[1] else m.groups()[3:]))
+                if (mon, mday) == (before, day):
+                    votes[year - turns] += 1
         if len(votes) == 1 and votes.total() >= _PLENTY:
             break
     if not votes:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import pickle
 import signal
 import sys
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from .pieces import Piece, Task, read_piece
+from .pieces import Piece, Task, prepare, read_piece
 from .remote import runs_threads
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import BaseContext
 
 PIECE = 24 << 20
 AHEAD = 2  # pieces that each worker may be ahead of the joining
 _TRIES = 3
+_PIPE = 1 << 20  # bytes that may wait in a pipe, so that a worker need not
 
 
 class Crew(Protocol):
@@ -37,48 +40,127 @@ class Processes:
         self.count, self.piece_bytes = count, piece_bytes
 
     def run(self, tasks: list[Task]) -> Iterator[tuple[Task, Piece]]:
-        """The pieces of these tasks, in their order."""
-        waiting: deque[tuple[Task, int]] = deque((task, 0) for task in tasks)
-        running: deque[tuple[Task, int, Future[Piece]]] = deque()
-        pool = self._open()
-        try:
-            while waiting or running:
-                try:
-                    while waiting and len(running) < self.count * AHEAD:
-                        running.append((*waiting[0], pool.submit(read_piece, waiting[0][0])))
-                        waiting.popleft()
-                    task, tries, future = running[0]
-                    piece = future.result()
-                    running.popleft()
-                except BrokenProcessPool:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    pool = self._open()
-                    waiting.extendleft((task, tries) for task, tries, _ in reversed(running))
-                    running.clear()
-                    task, tries = waiting.popleft()
-                    if tries + 1 < _TRIES:
-                        waiting.appendleft((task, tries + 1))
-                        continue
-                    piece = read_piece(task)  # whatever kills the workers, here it is at least seen
-                yield task, piece
-        finally:
-            _close(pool)
+        """The pieces of these tasks, in their order. The workers begin at once, whatever is done before the first piece is asked for."""
+        prepare(tasks[0])  # here, once, and not in each of them
+        gang = _Gang(self.count, tasks)
+        gang.hand_out(0)
+        return gang.pieces()
 
-    def _open(self) -> ProcessPoolExecutor:
+
+class _Gang:
+    """Workers at work on a list of tasks."""
+
+    def __init__(self, count: int, tasks: list[Task]) -> None:
+        import multiprocessing
+
         # Forked workers have all that is imported; where threads make that unsafe, they start anew.
-        method = "fork" if sys.platform == "linux" and not runs_threads() else "spawn"
-        return ProcessPoolExecutor(self.count, multiprocessing.get_context(method), initializer=_ignore_interrupts)
+        self._context = multiprocessing.get_context("fork" if sys.platform == "linux" and not runs_threads() else "spawn")
+        self._tasks, self._ahead = tasks, count * AHEAD
+        self._waiting = deque(range(len(tasks)))
+        self._failed = [0] * len(tasks)  # how many workers died of it
+        self._found: dict[int, Piece] = {}
+        self._workers: list[_Worker] = []
+        for _ in range(min(count, len(tasks))):
+            self._workers.append(_Worker(self._context, self._workers))
+
+    def pieces(self) -> Iterator[tuple[Task, Piece]]:
+        """The pieces, in the order of their tasks."""
+        from multiprocessing.connection import wait
+
+        try:
+            for number, task in enumerate(self._tasks):
+                self.hand_out(number)
+                while number not in self._found:
+                    ready = wait([worker.answers for worker in self._workers if worker.given])
+                    for worker in [w for w in self._workers if w.answers in ready]:
+                        self._listen(worker)
+                    self.hand_out(number)
+                yield task, self._found.pop(number)
+        finally:
+            for worker in self._workers:
+                worker.end()
+
+    def hand_out(self, number: int) -> None:
+        """Give the workers what comes next, while that is not too far ahead of this task."""
+        while self._waiting and self._waiting[0] < number + self._ahead:
+            worker = min(self._workers, key=lambda worker: len(worker.given))
+            # A second task lies ready, so that no worker waits for the joining; of the last ones none, for another worker may be free before.
+            if len(worker.given) >= (AHEAD if len(self._waiting) > len(self._workers) else 1):
+                return
+            worker.give(self._waiting[0], self._tasks[self._waiting[0]])
+            self._waiting.popleft()
+
+    def _listen(self, worker: _Worker) -> None:
+        """Take a piece that a worker has read; if it is dead, another takes its place."""
+        number = worker.given[0]
+        try:
+            self._found[number] = worker.take()
+        except (EOFError, OSError):
+            worker.end()
+            self._workers.remove(worker)
+            self._workers.append(_Worker(self._context, self._workers))
+            self._failed[number] += 1
+            if self._failed[number] >= _TRIES:
+                worker.given.popleft()
+                self._found[number] = read_piece(self._tasks[number])  # whatever kills the workers, here it is at least seen
+            self._waiting.extendleft(reversed(worker.given))
 
 
-def _ignore_interrupts() -> None:
-    """An interrupt is for the process that the user sees: it ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+class _Worker:
+    """One process, and the tasks it was given and has not answered."""
+
+    def __init__(self, context: BaseContext, others: list[_Worker]) -> None:
+        self.given: deque[int] = deque()
+        asked, self._orders = context.Pipe(duplex=False)
+        self.answers, answered = context.Pipe(duplex=False)
+        _widen(self.answers)
+        # A forked worker has copies of all our ends: it closes them, so that it sees ours close when we are gone.
+        ours = [end for worker in (self, *others) for end in (worker._orders, worker.answers)] if context.get_start_method() == "fork" else []
+        self._process = context.Process(target=_work, args=(asked, answered, ours), daemon=True)  # type: ignore[attr-defined]
+        self._process.start()
+        asked.close()
+        answered.close()
+
+    def give(self, number: int, task: Task) -> None:
+        """Let it read this, behind what it was given before."""
+        self.given.append(number)
+        with suppress(OSError):  # if it is dead, that is seen when its answers are read
+            self._orders.send_bytes(pickle.dumps(task))
+
+    def take(self) -> Piece:
+        """The piece of the first task that it was given. Raises EOFError or OSError if it is dead, and whatever the reading raised."""
+        told = pickle.loads(self.answers.recv_bytes())
+        self.given.popleft()
+        if isinstance(told, BaseException):
+            raise told
+        return told
+
+    def end(self) -> None:
+        """End it at once, whatever it is doing."""
+        self._process.terminate()
+        self._orders.close()
+        self.answers.close()
 
 
-def _close(pool: ProcessPoolExecutor) -> None:
-    """End the workers at once, whatever they are doing."""
-    workers = list((getattr(pool, "_processes", None) or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for worker in workers:
-        with suppress(OSError):
-            worker.terminate()
+def _work(asked: Connection, answered: Connection, others: list[Connection]) -> None:
+    """What a worker does: read what it is given, until nobody asks any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the process that the user sees: it ends its workers
+    for end in others:
+        end.close()
+    with suppress(EOFError, OSError):
+        while True:
+            task = pickle.loads(asked.recv_bytes())
+            told: Piece | Exception
+            try:
+                told = read_piece(task)
+            except Exception as error:
+                told = error
+            answered.send_bytes(pickle.dumps(told, pickle.HIGHEST_PROTOCOL))
+
+
+def _widen(pipe: Connection) -> None:
+    if sys.platform == "linux":
+        import fcntl
+
+        with suppress(OSError):  # the user has too many wide pipes
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)

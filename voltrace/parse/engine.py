@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
-
-import numpy as np
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ..errors import SourceError
-from ..measure import Key
 from ..trace import Diagnostic, Location, Reading, Timeline
-from .alike import read_alike
-from .assemble import Assembler, assemble
-from .crew import Crew
-from .joining import Joiner
-from .observe import DECIDING, measure
-from .packed import read_entry
-from .pieces import Progress, ReadOptions, Task, plan_source, read_source
-from .shelf import Shelf
+from .pieces import Piece, Progress, ReadOptions, Task, plan_source, read_source
 from .sources import READ_ERRORS, Source, find_sources
-from .tables import Scan
+from .tables import DECIDING, Scan
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..measure import Key
+    from .assemble import Assembler
+    from .crew import Crew
+    from .shelf import Shelf
+
+# What stands on numpy is imported when the workers are at work: its start costs as much as that of all else.
 
 
 def read(paths: list[str], options: ReadOptions = ReadOptions(), progress: Progress | None = None, crew: Crew | None = None) -> Reading:
@@ -28,7 +30,10 @@ def read(paths: list[str], options: ReadOptions = ReadOptions(), progress: Progr
     Raises UsageError if no path is there, SourceError if no source could be read as a log. A path that is not there, or a
     source that cannot be read, among others that can is a diagnostic.
     """
-    assembler, bad = scan_sources(paths, options, progress, crew)
+    begun = _begin(paths, options, crew)
+    from .assemble import assemble
+
+    assembler, bad = _finish(begun, options, progress)
     reading = assemble(assembler)
     reading.diagnostics[:0] = bad
     return reading
@@ -36,7 +41,10 @@ def read(paths: list[str], options: ReadOptions = ReadOptions(), progress: Progr
 
 def read_together(paths: list[str], options: ReadOptions = ReadOptions(), progress: Progress | None = None, crew: Crew | None = None) -> Reading:
     """The same with the create requests in ``alike``, those that went the same way together. Raises as `read` does."""
-    assembler, bad = scan_sources(paths, options, progress, crew)
+    begun = _begin(paths, options, crew)
+    from .alike import read_alike
+
+    assembler, bad = _finish(begun, options, progress)
     reading = read_alike(assembler)
     reading.diagnostics[:0] = bad
     return reading
@@ -49,20 +57,42 @@ def read_durations(
 
     Raises as `read` does.
     """
+    options = replace(options, facts=DECIDING)
+    begun = _begin(paths, options, crew)
+    from .observe import measure
+    from .shelf import Shelf
+
     with Shelf() as shelf:
-        assembler, bad = scan_sources(paths, replace(options, facts=DECIDING), progress, crew, shelf)
+        assembler, bad = _finish(begun, options, progress, shelf)
         return *measure(assembler), bad
 
 
-def scan_sources(
-    paths: list[str], options: ReadOptions, progress: Progress | None = None, crew: Crew | None = None, shelf: Shelf | None = None
-) -> tuple[Assembler, list[Diagnostic]]:
-    """All logs under these paths, scanned, and what could not be read. ``shelf`` takes events that are not needed before all is read."""
-    scan = Scan(options.keep_lines, options.facts)
+@dataclass(slots=True)
+class _Begun:
+    """A reading that has begun: the sources, the pieces that others read of them (None: they are read here), and what could not be read."""
+
+    sources: list[Source]
+    pieces: Iterator[tuple[Task, Piece]] | None
+    bad: list[Diagnostic]
+
+
+def _begin(paths: list[str], options: ReadOptions, crew: Crew | None) -> _Begun:
+    """Find the sources, and let the crew begin if there is enough to read."""
     sources, nowhere = find_sources(paths)
     bad = [Diagnostic("unreadable-source", str(error), Location(path, 1)) for path, error in nowhere]
     tasks = [task for source in sources for task in plan_source(source, options, crew.piece_bytes)] if crew else []
-    layouts, problems = _read_in_pieces(scan, tasks, crew, progress, shelf) if crew and len(tasks) > 1 else _read_here(scan, sources, options, progress, shelf)
+    return _Begun(sources, crew.run(tasks) if crew and len(tasks) > 1 else None, bad)
+
+
+def _finish(begun: _Begun, options: ReadOptions, progress: Progress | None, shelf: Shelf | None = None) -> tuple[Assembler, list[Diagnostic]]:
+    """All that was begun, scanned, and what could not be read. ``shelf`` takes events that are not needed before all is read."""
+    from .assemble import Assembler
+
+    scan, bad = Scan(options.keep_lines, options.facts), begun.bad
+    if begun.pieces is not None:
+        layouts, problems = _read_in_pieces(scan, begun.pieces, progress, shelf)
+    else:
+        layouts, problems = _read_here(scan, begun.sources, options, progress, shelf)
     bad += [Diagnostic("unreadable-source", f"{name}: {problem}", Location(name, 1)) for name, problem in problems.items()]
     if not scan.sources:
         raise SourceError("; ".join(d.message for d in bad[:3]) or "no source could be read as a log")
@@ -81,10 +111,12 @@ def _read_here(scan: Scan, sources: list[Source], options: ReadOptions, progress
     return layouts, problems
 
 
-def _read_in_pieces(scan: Scan, tasks: list[Task], crew: Crew, progress: Progress | None, shelf: Shelf | None) -> tuple[list[str], dict[str, str]]:
+def _read_in_pieces(scan: Scan, pieces: Iterator[tuple[Task, Piece]], progress: Progress | None, shelf: Shelf | None) -> tuple[list[str], dict[str, str]]:
+    from .joining import Joiner
+
     joiner = Joiner(scan, shelf)
     problems: dict[str, str] = {}
-    for task, piece in crew.run(tasks):
+    for task, piece in pieces:
         joiner.add(task, piece)
         if piece.problem:
             problems.setdefault(task.source.name, piece.problem)
@@ -102,6 +134,8 @@ def fetch_lines(timeline: Timeline, sources: list[str], limit: int | None = None
     by_source: dict[int, list[int]] = defaultdict(list)
     for i, source in enumerate(lines.source):
         by_source[source].append(i)
+    from .packed import read_entry
+
     found: dict[int, tuple[Location, str]] = {}
     for source, rows in by_source.items():
         name = sources[source]

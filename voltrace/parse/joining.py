@@ -13,7 +13,7 @@ from .pieces import Layout, Piece, Task, open_scanner, range_blocks
 from .records import MOST_STEPS, MOST_UNMATCHED
 from .scan import SourceScanner
 from .shelf import Shelf
-from .tables import NO_REQUEST, Access, Header, Interrupted, Open, Scan
+from .tables import NO_REQUEST, Header, Interrupted, Open, Scan
 
 
 class Joiner:
@@ -90,7 +90,6 @@ class _Addition:
         self.kinds = [scan.kind(kind) for kind in own.kinds]
         self.base = keeper.lines_before() if keeper is not None else 0
         self.events = len(scan.events)
-        self._answered: set[int] = set()  # the workers of which the range has an access line
 
     def add_all(self) -> None:
         """Add everything."""
@@ -109,8 +108,7 @@ class _Addition:
             self._add_process(number, written)
         for request, info in own.info.items():
             scan.join_info(self.requests[request], info)
-        for access in own.accesses:
-            scan.accesses.append(self._translate_access(access))
+        self._add_accesses()
         for (process, source), steps in own.steps.items():
             found = scan.steps.setdefault((self.processes[process], self.sources[source]), [])
             found += [(line + self.base, message) for line, message in steps][: MOST_STEPS - len(found)]
@@ -152,6 +150,27 @@ class _Addition:
             _extend_column(getattr(to, name), getattr(own, name), columns.get(name))
         to.facts += own.facts
 
+    def _add_accesses(self) -> None:
+        """The first line of each worker in a range may also be about what the worker was at work on before the range."""
+        to, own = self.scan.accesses, self.piece.scan.accesses
+        if not len(own):
+            return
+        pending = array("i")
+        _extend_column(pending, own.pending, self._of(self.requests))
+        shifts = np.full(len(own), len(to.pending))
+        done = 0
+        for pid, row in _first_rows(own.pid) if self.keeper is not None else []:
+            start, end = own.end[row - 1] if row else 0, own.end[row]
+            joined = self.keeper.pop_pending(pid, pending[start:end])  # type: ignore[union-attr]
+            shifts[row:] += len(joined) - (end - start)
+            to.pending += pending[done:start] + joined
+            done = end
+        to.pending += pending[done:]
+        calls = self._of([to.call_of(*call) for call in own.calls])
+        changes = {"call": calls, "end": lambda column: column + shifts}
+        for name in ("pid", "call", "status", "end"):
+            _extend_column(getattr(to, name), getattr(own, name), changes.get(name))
+
     def _add_unmatched(self) -> None:
         """Of lines that nobody knows only so many are kept of a request."""
         scan, own = self.scan, self.piece.scan
@@ -179,23 +198,6 @@ class _Addition:
         found.gaps += process.gaps
         scan.votes[self.processes[number]] |= own.votes[number]
         scan.debug[self.processes[number]] = scan.debug[self.processes[number]] or own.debug[number]
-
-    def _translate_access(self, access: Access) -> Access:
-        pending = array("i", [self.requests[request] for request in access.pending])
-        if self.keeper is not None and access.pid not in self._answered:
-            self._answered.add(access.pid)
-            pending = self.keeper.pop_pending(access.pid, pending)
-        return Access(
-            access.at,
-            self.processes[access.process],
-            access.pid,
-            access.method,
-            access.path,
-            access.status,
-            self.sources[access.source],
-            access.line + self.base,
-            pending,
-        )
 
     def _translate_header(self, header: Header) -> Header:
         request = self.requests[header.request] if header.request != NO_REQUEST else NO_REQUEST
@@ -231,6 +233,14 @@ class _Addition:
         keeper.move_on(piece.lines, last, piece.unfinished, pending, piece.clock, piece.invalid)
 
 
+def _first_rows(pids: array) -> list[tuple[int, int]]:
+    """Each of these once, with the row in which it stands first, in the order of rows."""
+    found: dict[int, int] = {}
+    for row, pid in enumerate(pids):
+        found.setdefault(pid, row)
+    return list(found.items())
+
+
 def _extend(to, own, columns: dict[str, Callable[[np.ndarray], np.ndarray]]) -> None:
     for name in to.__slots__:
         _extend_column(getattr(to, name), getattr(own, name), columns.get(name))
@@ -241,4 +251,4 @@ def _extend_column(to: array, own: array, change: Callable[[np.ndarray], np.ndar
         to.extend(own)
     elif len(own):
         column = np.frombuffer(own, np.dtype(own.typecode))
-        to.frombytes(np.ascontiguousarray(change(column), column.dtype).tobytes())
+        to.frombytes(np.ascontiguousarray(change(column), column.dtype).data.cast("B"))

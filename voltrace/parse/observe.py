@@ -12,10 +12,9 @@ from ..measure import COARSE_US, Key, estimate_us, observe
 from .assemble import Assembler, order_raws
 from .order import Raw
 from .runs import bounds
+from .tables import DECIDING
 from .variants import Coder, Variant, find_variants
 
-# The facts that decide which flows, tasks and hand-offs a request has, and which operation it is.
-DECIDING = frozenset({"url", "method", "retry", "attempt", "rescheduled"})
 _EPOCH, _STEP = 10**15, 10**9
 
 Shape = tuple[str, list[tuple[Key, int, int]]]  # an operation, and what lasts from which event to which

@@ -10,20 +10,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from io import BufferedIOBase
-from itertools import chain, islice
-from typing import BinaryIO
+from itertools import chain, islice, tee
+from typing import TYPE_CHECKING, BinaryIO
 
 from ..formats import FORMATS, HEAD, PACKINGS
 from ..trace import Diagnostic, Location
-from .bare import BareScanner
 from .clean import clean
 from .clock import StampReader, assumed_year, year_evidence
 from .framing import Framing, detect
-from .packed import UNPACKERS, EntryScanner
 from .scan import SourceScanner
-from .shelf import Shelf
 from .sources import READ_ERRORS, Block, Source, blocks, read_tail
 from .tables import Header, Interrupted, Open, Scan
+
+if TYPE_CHECKING:
+    from .packed import EntryScanner
+    from .shelf import Shelf
 
 Progress = Callable[[str, int], None]
 Clock = tuple[int, int, bool]
@@ -110,6 +111,12 @@ def read_piece(task: Task) -> Piece:
     return _read_range(scan, task, task.layout)
 
 
+def prepare(task: Task) -> None:
+    """Load what every reading stands on, for processes that are forked from this one."""
+    if task.layout is not None:
+        open_scanner(Scan(), task.source.name, task.layout)
+
+
 def read_source(
     scan: Scan, source: Source, options: ReadOptions, progress: Progress | None = None, shelf: Shelf | None = None
 ) -> tuple[Layout | None, str | None]:
@@ -157,9 +164,10 @@ def _lay_out(source: Source, framing: Framing, head: list[Block], options: ReadO
     if year is None and not fmt.has_year:
         begun = b"\n".join(block.data for block in head).split(b"\n", 5000)[:5000]
         found = ((line, fmt.pattern.search(line)) for line in map(clean, begun))
-        lines = [line[match.start("stamp") :] for line, match in found if match]
-        year = year_evidence(lines)
+        telling, again = tee(line[match.start("stamp") :] for line, match in found if match)
+        year = year_evidence(telling)
         if year is None:
+            lines = list(again)
             tail = [line for line in map(clean, read_tail(source).split(b"\n")) if fmt.pattern.match(line)]
             leap = any(line.startswith(b"Feb 29") for line in chain(lines, tail))
             year = assumed_year((lines or [b""])[0], (tail or lines or [b""])[-1], source.modified(), leap)
@@ -189,6 +197,9 @@ def scanner_of(scan: Scan, name: str, framing: Framing, stamps: StampReader) -> 
     """What reads a source of this framing into the scan."""
     if framing.packing is None:
         return SourceScanner(scan, name, framing, stamps)
+    from .bare import BareScanner
+    from .packed import UNPACKERS, EntryScanner
+
     unpacker = UNPACKERS.get(framing.packing.name)
     if unpacker is None:
         return BareScanner(scan, name, framing, stamps)
@@ -266,12 +277,12 @@ def _plan_ranges(source: Source, options: ReadOptions, size: int) -> list[Task]:
         _, layout, _ = look_at(source, blocks(stream), options)
         if layout is None or not layout.can_be_split:
             return []
+        count = 2 * -(-length // (2 * size))  # all of one size, and an even number: two workers end together
         marks = [0]
-        while marks[-1] + 2 * size <= length:
-            cut = _next_line(stream, marks[-1] + size)
-            if cut is None or cut >= length:
-                break
-            marks.append(cut)
+        for number in range(1, count):
+            cut = _next_line(stream, length * number // count)
+            if cut is not None and marks[-1] < cut < length:
+                marks.append(cut)
         reader = StampReader(layout.framing.format, layout.year, options.zone)
         tasks = []
         for start, end in zip(marks, [*marks[1:], None]):

@@ -5,14 +5,12 @@ Transitions are cut at fixed marks; other messages are matched against the rows 
 
 from __future__ import annotations
 
-from array import array
-
 from ..trace import Kind, Location
 from .clock import GAP_US, STEP_US
 from .continued import DEBUG_END, RESULT, Continued
 from .framing import ACCESS, SUPPRESSED, Suffix, split_suffix
 from .headers import NO_TIME, widen
-from .tables import NO_REQUEST, Access, Header, Open, Scan, Sender
+from .tables import NO_REQUEST, Header, Open, Scan, Sender
 
 _INTO, _FROM = b") transitioned into state '", b"' from state '"
 MOST_UNMATCHED = 100
@@ -171,13 +169,16 @@ class Records(Continued):
         if access is None:
             self._continue(process, body)
             return
-        self.add_access(process, int(access[1]), access[3], access[4], int(access[6]), at, number)
+        self.add_access(int(access[1]), access[3], access[4], int(access[6]))
 
-    def add_access(self, process: int, pid: int, method: bytes, path: bytes, status: int, at: int, number: int) -> None:
+    def add_access(self, pid: int, method: bytes, path: bytes, status: int) -> None:
         """A line of the web server, of the worker that it calls ``pid``."""
         pending, self._pended = self._pending.pop(pid), None
-        what = method.decode("ascii", "replace"), path.decode("utf-8", "replace")
-        self.scan.accesses.append(Access(at, process, pid, *what, status, self._source, number, array("i", pending)))
+        self.scan.accesses.append(pid, self.call_of(method, path), status, pending)
+
+    def call_of(self, method: bytes, path: bytes) -> int:
+        """The number of what was called."""
+        return self.scan.accesses.call_of(method.decode("ascii", "replace"), path.decode("utf-8", "replace"))
 
     def _watch_clock(self, process: int, latest: int, at: int, number: int) -> None:
         """A record of a process comes behind one of that instant."""

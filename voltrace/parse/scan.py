@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 
 from ..formats import HEAD, Format
 from ..trace import Location
 from .clean import clean, is_dirty
 from .clock import StampReader
 from .compiled import LINES
-from .fast import FastLines
 from .framing import JOURNAL_NOTE, Framing, cut_bars
 from .headers import MANY_HEADERS
 from .joinable import Joinable
 from .sources import Block
 from .tables import Header, Scan, Sender
+
+if TYPE_CHECKING:
+    from .fast import FastLines
 
 
 class SourceScanner(Joinable):
@@ -32,8 +35,11 @@ class SourceScanner(Joinable):
         self._format = framing.format
         self._read_stamp = stamps.read
         self._behind = _rest_of_prefix(framing.format)
+        self._compiled = False  # whether the kernel is: it finds out itself where `check_text` is needed
         if not framing.page and framing.packing is None:
-            self._kernel = self._make_kernel(LINES) or FastLines(self)
+            self._kernel = self._make_kernel(LINES)
+            self._compiled = self._kernel is not None
+            self._kernel = self._kernel or _make_fast(self)
         self._page_open = False
         self._cut = False
 
@@ -42,13 +48,8 @@ class SourceScanner(Joinable):
         data = block.data
         if block.overlong:
             self.scan.note("overlong-line", f"a line of more than {len(data)} bytes was cut", Location(self.name, self._number))
-        if not self._invalid and not data.isascii():
-            try:
-                data.decode("utf-8")
-            except UnicodeDecodeError as error:
-                self._invalid = True
-                line = self._number + data.count(b"\n", 0, error.start)
-                self.scan.note("invalid-bytes", "bytes that are no UTF-8 text were read as replacement characters", Location(self.name, line))
+        if not self._compiled or not block.ended:
+            self.check_text(data)
         if self._kernel is not None and block.ended:
             self._cut = False
             first, self._number = self._number, self._kernel.feed(data, self._number, block.offset)
@@ -70,6 +71,17 @@ class SourceScanner(Joinable):
         self._settle_many()
         if before is not None and not self.framing.page and (self._unfinished or self._records() == before[0] or self.scan.unmatched.total() > before[1]):
             self.scan.note("truncated-file", "the file ends in the middle of a record", Location(self.name, number - 1))
+
+    def check_text(self, data: bytes) -> None:
+        """Note where the next block is no UTF-8 text, the first time."""
+        if self._invalid or data.isascii():
+            return
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            self._invalid = True
+            line = self._number + data.count(b"\n", 0, error.start)
+            self.scan.note("invalid-bytes", "bytes that are no UTF-8 text were read as replacement characters", Location(self.name, line))
 
     def _settle_many(self) -> None:
         if len(self._headers) > MANY_HEADERS:
@@ -146,6 +158,13 @@ class SourceScanner(Joinable):
             if text.strip() and self._last is not None:
                 self._continue(self._last.process, text.strip())
             self._page_open = not closed
+
+
+def _make_fast(scanner: SourceScanner) -> FastLines:
+    """The same loop in Python. It stands on numpy, which the kernel does without."""
+    from .fast import FastLines
+
+    return FastLines(scanner)
 
 
 @cache

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..trace import EventTable
 from .tables import ANSWERS, Scan
+
+if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
 
 ROWS = 1_250_000  # so many events may be in memory
 PARTS = 32
@@ -34,7 +37,7 @@ class Shelf(AbstractContextManager):
 
     def __init__(self, rows: int = ROWS) -> None:
         self._rows = rows
-        self._folder: tempfile.TemporaryDirectory | None = None
+        self._folder: TemporaryDirectory | None = None
         self._told: list[np.ndarray] = []
 
     def __exit__(self, *_) -> None:
@@ -55,7 +58,9 @@ class Shelf(AbstractContextManager):
         kept, away = rows[keep], np.delete(rows, keep) if keep else rows
         self._told.append(away[_telling(scan)[away["kind"]]][_TELLS].astype(_TOLD))
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="voltrace-")
+            from tempfile import TemporaryDirectory
+
+            self._folder = TemporaryDirectory(prefix="voltrace-")
         part = away["request"] % PARTS
         order = part.argsort(kind="stable")
         bounds = part[order].searchsorted(np.arange(PARTS + 1))

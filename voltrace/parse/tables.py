@@ -6,7 +6,7 @@ import os
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,7 +15,10 @@ from ..trace import Diagnostic, EventTable, Kind, Lines, Location, Process
 
 NO_REQUEST = -1
 ANSWERS = ("method", "url", "status")  # the facts that tell what was asked and answered
+# The facts that decide which flows, tasks and hand-offs a request has, and which operation it is.
+DECIDING = frozenset({"url", "method", "retry", "attempt", "rescheduled"})
 _MOST_DIAGNOSTICS = 200
+_MOST_CALLS = 4096
 _REQUEST_ID = re.compile(rb"req-[0-9a-f-]{36}")
 
 
@@ -107,19 +110,51 @@ class LineTable:
         return Lines(*(array(column.typecode, [column[row] for row in rows]) for column in (self.source, self.line, self.offset, self.length)))
 
 
-@dataclass(slots=True)
-class Access:
-    """A line of the web server: who answered what, when; no request id."""
+class Access(NamedTuple):
+    """A line of the web server: who answered what. It names no request; ``pending`` are those that it can be about."""
 
-    at: int
-    process: int
-    pid: int
     method: str
     path: str
     status: int
-    source: int
-    line: int
-    pending: array  # of requests
+    pending: array
+
+
+class AccessTable:
+    """`Access` in bulk, one row a line. ``call`` is an index into ``calls`` (method and path), ``end`` where a row's requests end in ``pending``."""
+
+    __slots__ = ("pid", "call", "status", "end", "pending", "calls", "_known")
+
+    def __init__(self) -> None:
+        self.pid, self.end = array("q"), array("q")
+        self.call, self.status, self.pending = array("i"), array("i"), array("i")
+        self.calls: list[tuple[str, str]] = []
+        self._known: dict[tuple[str, str], int] = {}
+
+    def __len__(self) -> int:
+        return len(self.pid)
+
+    def __iter__(self) -> Iterator[Access]:
+        start = 0
+        for call, status, end in zip(self.call, self.status, self.end):
+            yield Access(*self.calls[call], status, self.pending[start:end])
+            start = end
+
+    def append(self, pid: int, call: int, status: int, pending: Iterable[int]) -> None:
+        self.pending.extend(pending)
+        self.pid.append(pid)
+        self.call.append(call)
+        self.status.append(status)
+        self.end.append(len(self.pending))
+
+    def call_of(self, method: str, path: str) -> int:
+        """The number of this method and path; what is asked often is kept once."""
+        known = self._known.get((method, path))
+        if known is None:
+            if len(self._known) >= _MOST_CALLS:
+                self._known.clear()
+            known = self._known[method, path] = len(self.calls)
+            self.calls.append((method, path))
+        return known
 
 
 @dataclass(slots=True)
@@ -191,7 +226,7 @@ class Scan:
         self.origins: list[tuple[int, int]] = []  # (process, source): which process's lines in which source
         self._origin_index: dict[tuple[int, int], int] = {}
         self.seen = SeenTable()
-        self.accesses: list[Access] = []
+        self.accesses = AccessTable()
         self.unmatched: Counter[int] = Counter()
         self.diagnostics: list[Diagnostic] = []
         self.steps: dict[tuple[int, int], list[tuple[int, str]]] = {}  # of each process in each source: where its clock went back, and by how much

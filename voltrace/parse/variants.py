@@ -60,7 +60,7 @@ def sort_events(assembler: Assembler) -> Sorted:
     request, origin, at = (
         np.frombuffer(getattr(columns, name), dtype)[rows] for name, dtype in (("request", np.int32), ("origin", np.int32), ("at", np.int64))
     )
-    edges = np.flatnonzero(np.diff(request, prepend=-1))
+    edges = np.flatnonzero(_begins(request))
     requests, starts, ends = request[edges], edges, np.append(edges[1:], len(rows))
     plain = np.ones(len(requests), bool)
     if not len(rows):
@@ -86,18 +86,31 @@ def sort_events(assembler: Assembler) -> Sorted:
         plain[[_was_stepped(assembler, number) for number in requests.tolist()]] = False
 
     key = at * 8 + ranks
-    same = np.diff(numbers, prepend=-1) == 0
-    falls = same & (np.diff(key, prepend=key[0]) < 0)
+    falls = ~_begins(request)
+    falls[1:] &= key[1:] < key[:-1]
     several = len(scan.sources) > 1
     if not several and not falls.any():
         return Sorted(rows, requests, starts, ends, plain)
-    # In each service the order is the log's, and must be that of the stamps, from one source.
-    by_service = np.lexsort((ranks, numbers))
+    # In each service the order is the log's, and must be that of the stamps, from one source. Of one source, few requests need to be looked at.
+    doubtful = np.ones(len(requests), bool)
+    if not several:
+        doubtful[:] = False
+        doubtful[numbers[falls]] = True
+    own = np.flatnonzero(doubtful[numbers])
+    by_service = own[np.lexsort((ranks[own], numbers[own]))]
     together = (np.diff(numbers[by_service], prepend=-1) == 0) & (np.diff(ranks[by_service], prepend=-1) == 0)
-    own_at, own_source = at[by_service], sources[origin][by_service]
+    own_at, own_source = at[by_service], sources[origin[by_service]]
     spoil(by_service[together & ((np.diff(own_at, prepend=0) < 0) | (np.diff(own_source, prepend=0) != 0))])
-    by_stamp = np.lexsort((key, numbers))
-    return Sorted(rows[by_stamp], requests, starts, ends, plain)
+    ordered = rows.copy()
+    ordered[own] = rows[own[np.lexsort((key[own], numbers[own]))]]
+    return Sorted(ordered, requests, starts, ends, plain)
+
+
+def _begins(column: np.ndarray) -> np.ndarray:
+    """Of each row whether the one before has another value, or is none."""
+    found = np.ones(len(column), bool)
+    np.not_equal(column[1:], column[:-1], out=found[1:])
+    return found
 
 
 def _ranks(scan: Scan) -> np.ndarray:
@@ -144,13 +157,14 @@ class Coder:
         """The numbers for the facts of these events."""
         fact = np.frombuffer(events.fact, np.int32)[rows]
         _, first, inverse = np.unique(fact, return_index=True, return_inverse=True)  # what is said often was kept once
-        return np.array([self._code(int(events.kind[row]), int(events.fact[row])) for row in rows[first].tolist()], np.int32)[inverse]
+        kind = np.frombuffer(events.kind, np.int32)[rows]
+        return np.array(list(map(self._code, kind[first].tolist(), fact[first].tolist())), np.int32)[inverse]
 
     def _code(self, kind: int, fact: int) -> int:
         if fact < 0:
             return _NOTHING
         facts = self._scan.events.facts[fact]
-        key = (kind, facts if isinstance(facts, tuple) else repr(facts))
+        key = (kind, facts if type(facts) is tuple else repr(facts))
         known = self._known.get(key)
         if known is None:
             if len(self._known) > _MOST_KNOWN:
@@ -182,18 +196,30 @@ def find_variants(assembler: Assembler, coder: Coder) -> tuple[list[Variant], li
     _number_uuids(scan, found, signature, 2)
     telling = np.flatnonzero(coder.kinds[kind]) if len(rows) else rows
     signature[telling, 3] = coder.codes(scan.events, rows[telling])
-    alike: dict[bytes, list[int]] = {}
     careful = [*found.requests[~found.plain].tolist(), *pending.difference(found.requests.tolist())]
-    for n in np.flatnonzero(found.plain).tolist():
-        alike.setdefault(signature[found.starts[n] : found.ends[n]].tobytes(), []).append(n)
     variants = []
-    for key, own in alike.items():
+    for own in _group_alike(signature, found, scan.seed):
         if len(own) < _FEW:
             careful += found.requests[own].tolist()
         else:
-            length = int(found.ends[own[0]] - found.starts[own[0]])
-            variants.append(Variant(key, found.requests[own], rows[found.starts[own][:, None] + np.arange(length)]))
+            start, end = found.starts[own[0]], found.ends[own[0]]
+            variants.append(Variant(signature[start:end].tobytes(), found.requests[own], rows[found.starts[own][:, None] + np.arange(end - start)]))
     return variants, careful
+
+
+def _group_alike(signature: np.ndarray, found: Sorted, seed: int) -> list[np.ndarray]:
+    """The plain requests of which the events have the same signature; the groups, and the requests in them, in their order."""
+    plain = np.flatnonzero(found.plain)
+    compiled = kernel.load("parse._scan")
+    leaders = np.empty(len(plain), np.int64)
+    if compiled is not None and len(plain):
+        compiled.group_alike(seed, signature, found.starts, found.ends, plain, leaders)
+    else:
+        known: dict[bytes, int] = {}
+        for i, n in enumerate(plain.tolist()):
+            leaders[i] = known.setdefault(signature[found.starts[n] : found.ends[n]].tobytes(), n)
+    order = leaders.argsort(kind="stable")
+    return np.split(plain[order], np.flatnonzero(np.diff(leaders[order])) + 1) if len(plain) else []
 
 
 def _spoil_unanswered(scan: Scan, found: Sorted, deciding: frozenset[str], pending: set[int]) -> None:
@@ -216,7 +242,7 @@ def _number_uuids(scan: Scan, found: Sorted, numbers: np.ndarray, column: int) -
     compiled = kernel.load("parse._scan")
     if not len(rows):
         return
-    if compiled is not None and (found.ends - found.starts).max() < _MANY_EVENTS:  # it compares each with each
+    if compiled is not None and (found.ends - found.starts).max() < _MANY_EVENTS:  # it compares each with each other
         compiled.number_uuids(np.frombuffer(scan.events.uuid, np.uint8), rows, found.starts, found.ends, numbers, column)
         return
     words = np.frombuffer(scan.events.uuid, np.uint32).reshape(-1, 9)[rows]

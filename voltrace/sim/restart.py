@@ -7,7 +7,8 @@ from functools import partial
 
 from ..encode import instant
 from ..lifecycle import SCHEDULER, VOLUME
-from ..verdict import STUCK_AFTER_US, Outcome
+from ..trace import STUCK_AFTER_US
+from ..verdict import Outcome
 from .faults import FAULTS
 from .lines_living import compose_volume_start
 from .lines_volume import FAILURES

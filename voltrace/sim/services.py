@@ -11,7 +11,7 @@ from functools import partial
 from random import Random
 
 from ..lifecycle import SCHEDULER_TOPIC
-from ..verdict import STUCK_AFTER_US
+from ..trace import STUCK_AFTER_US
 from .background import start_background
 from .follow import follow
 from .load import Arrivals, Wish
