@@ -7,7 +7,8 @@ Seconds exist only at the doors (`encode`). ``None`` means that the log does not
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .lifecycle import SERVICES
@@ -25,6 +26,40 @@ class Location:
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}"
+
+
+class LogSet(str):
+    """The name of a log of which the lines lie in several files, the oldest first: the last one's. Its lines are numbered through.
+
+    ``begins`` are the lines with which the files begin, as far as they have been read.
+    """
+
+    files: tuple[str, ...]
+    begins: list[int]
+
+    def __new__(cls, files: Iterable[str], begins: Iterable[int] = ()) -> LogSet:
+        files = tuple(files)
+        log = super().__new__(cls, files[-1])
+        log.files, log.begins = files, [*begins]
+        return log
+
+    def __reduce__(self) -> tuple:
+        return LogSet, (self.files, self.begins)
+
+    def begin(self, number: int, line: int) -> None:
+        """The file of this number begins with that line."""
+        if number == len(self.begins):
+            self.begins.append(line)
+
+    def place(self, line: int) -> Location:
+        """In which file a line stands, and where."""
+        number = max(0, bisect_right(self.begins, line) - 1)
+        return Location(self.files[number], line - (self.begins[number] if self.begins else 1) + 1)
+
+
+def place(name: str, line: int) -> Location:
+    """Where a line of a source stands."""
+    return name.place(line) if isinstance(name, LogSet) else Location(name, line)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,12 +109,15 @@ def test_packed__by_whatever_name__is_unpacked(tmp_path, pack, suffix):
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, partial(lzma.compress, preset=0), zstd.compress])
-def test_packed__broken_off__what_came_before_stands(tmp_path, pack):
-    noise = [record(os.urandom(200).hex(), request=None) for _ in range(4000)]
+@pytest.mark.parametrize("count", [100, 4000])  # less than is looked at to find the format out, and more
+def test_packed__broken_off__what_came_before_stands(tmp_path, pack, count):
+    if count == 100 and pack in (bz2.compress, zstd.compress):
+        pytest.skip("nothing can be unpacked before the first block is whole")
+    noise = [record(os.urandom(200).hex(), request=None) for _ in range(count)]
     data = pack(LOG + b"\n".join(noise) + b"\n")
     (tmp_path / "c-api.log.p").write_bytes(data[: len(data) * 2 // 3])
     reading = read([str(tmp_path / "c-api.log.p")])
-    assert 0 < reading.lines < 4000
+    assert 0 < reading.lines < count
     (bad,) = [d for d in reading.diagnostics if d.slug == "unreadable-source"]
     assert "to its end" in bad.message and "\n" not in bad.message
     (timeline,) = reading.creates()

@@ -12,7 +12,7 @@ from itertools import chain
 import numpy as np
 
 from ..lifecycle import SERVICES, VOLUME_CREATE
-from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, Reading, Timeline
+from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, LogSet, Reading, Timeline, place
 from .framing import split_suffix
 from .join import join_accesses
 from .offsets import tell_offsets
@@ -45,6 +45,9 @@ class Assembler:
         settle_services(scan)
         order = {name: number for number, name in enumerate(scan.sources)}
         scan.diagnostics.sort(key=lambda d: (order.get(d.where.path, -1), d.where.line) if d.where else (-1, 0))
+        if any(isinstance(name, LogSet) for name in scan.sources):
+            named = {name: name for name in scan.sources}
+            scan.diagnostics = [replace(d, where=place(named.get(d.where.path, d.where.path), d.where.line)) if d.where else d for d in scan.diagnostics]
         self.scan, self.layouts, self._shelf = scan, layouts, shelf or Shelf()
         self._whole = self  # of which this may become a part
         self.part: int | None = None
@@ -141,7 +144,7 @@ class Assembler:
         sources = {raw.source for raw in raws}
         raws, repeated = drop_stretches(raws)
         if repeated:
-            where = Location(scan.sources[repeated[0].source], repeated[0].line)
+            where = place(scan.sources[repeated[0].source], repeated[0].line)
             builder.diagnostics.append(Diagnostic("duplicated-records", f"{len(repeated)} records of this request stand in the log twice", where, request_id))
         raws, copied = drop_copies(raws, self._who)
         ordered = order_raws(raws)
@@ -151,7 +154,7 @@ class Assembler:
                 layout = self.layouts[raw.source]
                 elided = read_elided(scan.catalogue, raw.kind.level, raw.facts["logger"], raw.facts["text"], layout)
                 if elided is None and raw.kind.level == "DEBUG" and split_suffix(raw.facts["text"], layout)[1] is None:
-                    where = Location(scan.sources[raw.source], raw.line)
+                    where = place(scan.sources[raw.source], raw.line)
                     builder.diagnostics.append(Diagnostic("torn-record", "this record breaks off: its end is missing", where, request_id))
                     continue
             builder.add(raw, elided)
@@ -159,7 +162,7 @@ class Assembler:
         seen = self.seen_of(request)
         step = find_step(scan.steps, seen, ordered)
         if step:
-            builder.diagnostics.append(Diagnostic("clock-step", step[1], Location(scan.sources[step[0][0]], step[0][1]), request_id))
+            builder.diagnostics.append(Diagnostic("clock-step", step[1], place(scan.sources[step[0][0]], step[0][1]), request_id))
         timeline = self.finish(builder, request, seen, self.accesses.get(request) if joined else None, step is not None)
         return timeline, tuple(sorted(scan.sources[source] for source in sources))[:4] if copied else None
 
@@ -263,7 +266,7 @@ def _cover(scan: Scan, rows: list[int], coverage: dict[str, Coverage]) -> None:
         writer, source = scan.origins[scan.events.origin[row]]
         process = scan.processes[writer]
         if process.service in coverage:
-            where = Location(scan.sources[source], scan.events.line[row])
+            where = place(scan.sources[source], scan.events.line[row])
             _learn_restart(coverage[process.service], kind.row, instant(scan.events.at[row]), process.host, where, scan.facts_of(row) or {})
 
 
@@ -321,11 +324,11 @@ def _diagnose(scan: Scan, reading: Reading, creates: list[Timeline]) -> None:
     for service in SERVICES:
         cover = reading.coverage[service]
         if not cover.present and creates:
-            reading.diagnostics.append(Diagnostic("service-log-missing", f"no line of the {service} service is in these logs", Location(reading.sources[0], 1)))
+            reading.diagnostics.append(Diagnostic("service-log-missing", f"no line of the {service} service is in these logs", place(reading.sources[0], 1)))
         elif cover.present and not cover.debug and creates:
             reading.diagnostics.append(
                 Diagnostic(
-                    "level-too-high", f"the {service} service's log has no DEBUG lines: its flows and tasks cannot be seen", Location(reading.sources[0], 1)
+                    "level-too-high", f"the {service} service's log has no DEBUG lines: its flows and tasks cannot be seen", place(reading.sources[0], 1)
                 )
             )
         for at, _, where in cover.starts:

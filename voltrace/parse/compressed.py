@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from gzip import GzipFile
 from typing import Any, BinaryIO
 
 _GZIP, _BZIP2, _XZ, _ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
@@ -27,17 +29,16 @@ def open_compressed(magic: bytes, stream: BinaryIO) -> BinaryIO:
         opened = LZMAFile(stream)  # noqa: SIM115  (`_Told` closes it)
     else:
         opened = _open_zstd(stream)
-    return io.BufferedReader(_Told(opened, stream), 1 << 16)
+    careful = GzipFile if magic.startswith(_GZIP) and type(opened) is not GzipFile else None
+    return io.BufferedReader(_Told(opened, stream, careful), 1 << 16)
 
 
 def _open_gzip(stream: BinaryIO) -> Any:
     try:
         from isal import igzip
     except ImportError:  # not built for every processor
-        import gzip
-
-        return gzip.open(stream)
-    return igzip.open(stream)
+        return GzipFile(fileobj=stream)
+    return igzip.IGzipFile(fileobj=stream)
 
 
 def _open_zstd(stream: BinaryIO) -> Any:
@@ -49,10 +50,14 @@ def _open_zstd(stream: BinaryIO) -> Any:
 
 
 class _Told(io.RawIOBase):
-    """What a decompressor gives. Where the bytes are broken it is an OSError that says so, whichever the library's own error is."""
+    """What a decompressor gives. Where the bytes are broken it is an OSError that says so, whichever the library's own error is.
 
-    def __init__(self, opened: Any, stream: BinaryIO) -> None:
-        self._opened, self._stream = opened, stream
+    The fast decompressor of gzip forgets what it has at hand when it comes to a break: the ``careful`` one then goes on where it stopped.
+    """
+
+    def __init__(self, opened: Any, stream: BinaryIO, careful: Callable[..., Any] | None) -> None:
+        self._opened, self._stream, self._careful = opened, stream, careful
+        self._place = 0
 
     def readable(self) -> bool:
         return True
@@ -63,18 +68,24 @@ class _Told(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         try:
             data = self._opened.read1(len(buffer))
-        except OSError:
-            raise
-        except Exception as error:  # EOFError, and one of each library
-            raise OSError(str(error)) from error
+        except Exception as error:  # OSError, EOFError, and one of each library
+            careful, self._careful = self._careful, None
+            if careful is not None and self._stream.seekable():
+                self._stream.seek(0)
+                self._opened = careful(fileobj=self._stream)
+                self._opened.seek(self._place)
+                return self.readinto(buffer)
+            raise error if isinstance(error, OSError) else OSError(str(error)) from error
         buffer[: len(data)] = data
+        self._place += len(data)
         return len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._opened.seek(offset, whence)
+        self._place = self._opened.seek(offset, whence)
+        return self._place
 
     def tell(self) -> int:
-        return self._opened.tell()
+        return self._place
 
     def close(self) -> None:
         self._opened.close()

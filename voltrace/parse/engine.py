@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..errors import SourceError
-from ..trace import Diagnostic, Location, Reading, Timeline
+from ..trace import Diagnostic, Location, Reading, Timeline, place
 from .pieces import Piece, Progress, ReadOptions, Task, plan_source, read_source
 from .sources import READ_ERRORS, Source, find_sources
 from .tables import DECIDING, Scan
@@ -93,7 +93,7 @@ def _finish(begun: _Begun, options: ReadOptions, progress: Progress | None, shel
         layouts, problems = _read_in_pieces(scan, begun.pieces, progress, shelf)
     else:
         layouts, problems = _read_here(scan, begun.sources, options, progress, shelf)
-    bad += [Diagnostic("unreadable-source", f"{name}: {problem}", Location(name, 1)) for name, problem in problems.items()]
+    bad += [Diagnostic("unreadable-source", f"{name}: {problem}", place(name, 1)) for name, problem in problems.items()]
     if not scan.sources:
         raise SourceError("; ".join(d.message for d in bad[:3]) or "no source could be read as a log")
     return Assembler(scan, layouts, shelf), bad
@@ -140,12 +140,12 @@ def fetch_lines(timeline: Timeline, sources: list[str], limit: int | None = None
     for source, rows in by_source.items():
         name = sources[source]
         try:
-            with Source(name, name).open() as stream:
+            with Source(str(name), name).open() as stream:
                 for i in rows[:limit]:
                     stream.seek(lines.offset[i])
                     data = stream.read(lines.length[i])
                     text = read_entry(data) if data.startswith((b"{", b"_")) else None
-                    found[i] = (Location(name, lines.line[i]), text if text is not None else data.decode("utf-8", "replace"))
+                    found[i] = (place(name, lines.line[i]), text if text is not None else data.decode("utf-8", "replace"))
         except READ_ERRORS:
             continue
     return [found[i] for i in sorted(found)]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..trace import Diagnostic, EventTable, Location, Process
+from ..trace import Diagnostic, EventTable, Location, LogSet, Process
 from .headers import widen
 from .pieces import Layout, Piece, Task, open_scanner, range_blocks
 from .records import MOST_STEPS, MOST_UNMATCHED
@@ -39,6 +39,9 @@ class Joiner:
             self._begin_source(task, task.layout)
         keeper = self._keeper
         assert keeper is not None
+        for number in task.files:
+            if isinstance(keeper.name, LogSet):
+                keeper.name.begin(number, keeper.lines_before() + 1)
         if not task.start or _follows(keeper, task, piece):
             _Addition(self.scan, piece, keeper).add_all()
         else:

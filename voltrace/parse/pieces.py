@@ -14,7 +14,7 @@ from itertools import chain, islice, tee
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..formats import FORMATS, HEAD, PACKINGS
-from ..trace import Diagnostic, Location
+from ..trace import Diagnostic, Location, LogSet
 from .clean import clean
 from .clock import StampReader, assumed_year, year_evidence
 from .framing import Framing, detect
@@ -68,7 +68,10 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A piece to be read: a source, or with ``layout`` a range of its bytes, with its first stamp and where the clock is thought to stand there."""
+    """A piece to be read: a source, or with ``layout`` a range of its bytes, with its first stamp and where the clock is thought to stand there.
+
+    ``files`` are the numbers of those of the source's files that begin with the range.
+    """
 
     source: Source
     options: ReadOptions
@@ -77,6 +80,7 @@ class Task:
     end: int | None = None
     clock: Clock | None = None
     first_stamp: bytes | None = None
+    files: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -125,13 +129,12 @@ def read_source(
     layout: Layout | None = None
     try:
         with source.open() as stream:
-            pending = blocks(stream)
-            head, layout, problem = look_at(source, pending, options)
+            found, layout, problem = look_at(source, blocks(stream), options)
             if layout is None:
                 return None, problem
             scan.diagnostics += layout.notes
             scanner = open_scanner(scan, source.name, layout, options.zone)
-            for block in chain(head, pending):
+            for block in found:
                 scanner.feed(block)
                 if shelf is not None:
                     scanner.relieve(shelf)
@@ -145,16 +148,29 @@ def read_source(
     return layout, None
 
 
-def look_at(source: Source, pending: Iterator[Block], options: ReadOptions) -> tuple[list[Block], Layout | None, str | None]:
-    """The first blocks of a source, and what they tell of it; if that is no log, None and a sentence (none for files that nobody named)."""
-    head = list(islice(pending, _BLOCKS_TO_DETECT))
+def look_at(source: Source, pending: Iterator[Block], options: ReadOptions) -> tuple[Iterator[Block], Layout | None, str | None]:
+    """The blocks of a source, and what the first of them tell of it; if that is no log, None and a sentence (none for files that nobody named)."""
+    head: list[Block] = []
+    try:
+        for block in islice(pending, _BLOCKS_TO_DETECT):
+            head.append(block)
+    except READ_ERRORS as error:  # to be raised behind what came before it
+        if not head:
+            raise
+        pending = _raise(error)
+    found = chain(head, pending)
     if not head:
-        return head, None, "is empty" if source.named else None
+        return found, None, "is empty" if source.named else None
     for n, block in enumerate(head):
         framing = detect(block.data)
         if framing is not None:
-            return head, _lay_out(source, framing, head[n:], options), None
-    return head, None, "is no log: none of its first lines has the shape of journalctl's formats or of oslo.log" if source.named else None
+            return found, _lay_out(source, framing, head[n:], options), None
+    return found, None, "is no log: none of its first lines has the shape of journalctl's formats or of oslo.log" if source.named else None
+
+
+def _raise(error: Exception) -> Iterator[Block]:
+    raise error
+    yield
 
 
 def _lay_out(source: Source, framing: Framing, head: list[Block], options: ReadOptions) -> Layout:
@@ -278,18 +294,17 @@ def _plan_ranges(source: Source, options: ReadOptions, size: int) -> list[Task]:
         if layout is None or not layout.can_be_split:
             return []
         count = 2 * -(-length // (2 * size))  # all of one size, and an even number: two workers end together
-        marks = [0]
-        for number in range(1, count):
-            cut = _next_line(stream, length * number // count)
-            if cut is not None and marks[-1] < cut < length:
-                marks.append(cut)
+        cuts = [_next_line(stream, length * number // count) for number in range(1, count)]
+        files = (source.begins() or []) if isinstance(source.name, LogSet) else []
+        marks = sorted({0, *(cut for cut in (*cuts, *files) if cut is not None and 0 < cut < length)})
         reader = StampReader(layout.framing.format, layout.year, options.zone)
         tasks = []
         for start, end in zip(marks, [*marks[1:], None]):
             first = _first_stamp(stream, start, layout)
             if first is not None:
                 reader.read(first)
-            tasks.append(Task(source, options, layout, start, end, reader.state, first))
+            begun = tuple(number for number, place in enumerate(files[:-1]) if place == start)
+            tasks.append(Task(source, options, layout, start, end, reader.state, first, begun))
         return tasks
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from ..errors import SourceError, UsageError, VoltraceError
+from ..trace import LogSet
 from . import remote
 from .compressed import is_compressed, open_compressed
 from .unwrapped import unwrap
@@ -44,7 +45,10 @@ _SAMPLE = 1 << 16
 
 @dataclass(slots=True)
 class Source:
-    """One log to read. ``name`` is what places in it are called by; ``named`` is True if the user named it (not found in a folder)."""
+    """One log to read. ``name`` is what places in it are called by; ``named`` is True if the user named it (not found in a folder).
+
+    A log that lies in several files has a `LogSet` for its name, and the last file's path.
+    """
 
     path: str
     name: str
@@ -69,14 +73,46 @@ class Source:
             return None
         return remote.modified(self.path) if self.is_remote else os.stat(self.path).st_mtime
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that the log lies in."""
+        return self.name.files if isinstance(self.name, LogSet) else (self.path,)
+
+    def begins(self) -> list[int] | None:
+        """Where each of its files begins, in bytes, and the end of all; None if they cannot be read from any place as if they were one."""
+        places = [0]
+        for number, path in enumerate(self.files):
+            with open(path, "rb") as file:
+                if _is_packed(_peek(file)):
+                    return None
+                size = file.seek(0, io.SEEK_END)
+                if number + 1 < len(self.files) and size:
+                    file.seek(size - 1)
+                    if file.read(1) != b"\n":
+                        return None
+            places.append(places[-1] + size)
+        return places
+
+    def _chain(self) -> BinaryIO:
+        from .rotated import Chain
+
+        assert isinstance(self.name, LogSet)
+        places = self.begins()
+        sizes = None if places is None else [end - start for start, end in zip(places, places[1:])]
+        return io.BufferedReader(Chain(self.name, lambda path: Source(path, path).open(), sizes), BLOCK)
+
     def open_raw(self) -> BinaryIO:
         """The source's bytes as they lie there. Raises OSError where it cannot be read."""
+        if isinstance(self.name, LogSet):
+            return self._chain()
         if self.is_remote:
             return remote.open_url(self.path)
         return sys.stdin.buffer if self.is_stdin else open(self.path, "rb", _LOOKED_AT)
 
     def open(self) -> BinaryIO:
         """The source's bytes, unpacked. Raises OSError where it cannot be read."""
+        if isinstance(self.name, LogSet):
+            return self._chain()
         # Opened once: what is read of a pipe is gone.
         stream = raw = self.open_raw()
         magic = _peek(stream)
@@ -98,9 +134,14 @@ class Source:
         """Whether the file is compressed, or wrapped, so that offsets into it mean nothing."""
         if self.is_stream:
             return False
+        if isinstance(self.name, LogSet):
+            return self.begins() is None
         with self.open_raw() as raw:
-            magic = _peek(raw)
-        return is_compressed(magic) or magic.startswith(_JOURNAL) or bool(find_wrappings(magic))
+            return _is_packed(_peek(raw))
+
+
+def _is_packed(magic: bytes) -> bool:
+    return is_compressed(magic) or magic.startswith(_JOURNAL) or bool(find_wrappings(magic))
 
 
 def _peek(stream: BinaryIO) -> bytes:
@@ -209,7 +250,46 @@ def find_sources(paths: list[str]) -> tuple[list[Source], list[tuple[str, Voltra
             bad.append((path, error))
     if bad and not found:
         raise bad[0][1]
-    return list(found.values()), bad
+    return _join_rotated(list(found.values())), bad
+
+
+def _join_rotated(sources: list[Source]) -> list[Source]:
+    """The sources, with the files of one log as one, in the place of the first of them."""
+    from .rotated import sets_of
+
+    of_path = {source.path: source for source in sources}
+    joined: dict[str, Source | None] = {}
+    for files in sets_of([source.path for source in sources if not (source.is_stream or source.is_remote)]):
+        if _go_on(files):
+            first = min(files, key=lambda path: list(of_path).index(path))
+            joined |= dict.fromkeys(files)
+            joined[first] = Source(files[-1], LogSet(files), any(of_path[path].named for path in files))
+    return [source for source in (joined.get(source.path, source) for source in sources) if source is not None]
+
+
+def _go_on(files: list[str]) -> bool:
+    """Whether the files are text of one format, and none begins before the one in front of it."""
+    from .clock import StampReader
+    from .framing import detect
+
+    reader: StampReader | None = None
+    latest = fmt = None
+    for path in files:
+        try:
+            head = read_head(Source(path, path))
+        except READ_ERRORS:
+            continue
+        framing = detect(head)
+        if framing is None or framing.page or framing.packing is not None or fmt not in (None, framing.format):
+            return False
+        fmt = framing.format
+        reader = reader or StampReader(fmt, 2000)
+        stamps = (fmt.pattern.match(line) for line in head.split(b"\n", 1000)[:1000])
+        at = next((at for found in stamps if found and (at := reader.read(found["stamp"])) is not None), None)
+        if at is not None and latest is not None and at < latest:
+            return False
+        latest = at if at is not None else latest
+    return reader is not None
 
 
 def _identity(source: Source) -> str:

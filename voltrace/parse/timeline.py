@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from ..lifecycle import API, GROUP_CREATE, RESTORE, SCHEDULER, VARIANTS, VOLUME, VOLUME_CREATE, Lifecycle, Position, Step
 from ..messages import catalogue
-from ..trace import Answer, Diagnostic, Event, Failure, Handoff, Kind, Location, Timeline
+from ..trace import Answer, Diagnostic, Event, Failure, Handoff, Kind, Location, Timeline, place
 from .clock import STEP_US
 from .grammar import read_body, read_summary
 from .order import RESCHEDULE_PARAMETERS, Raw
@@ -84,7 +84,7 @@ class TimelineBuilder:
 
     def add(self, raw: Raw, elided: Elided | None = None) -> None:
         """The next event in causal order. ``elided`` is what `repair` could read of a line that no row matches."""
-        where = Location(self._sources[raw.source], raw.line)
+        where = place(self._sources[raw.source], raw.line)
         self._watch_clock(raw)
         kind, inferred = raw.kind, False
         if kind.row == "unmatched":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..lifecycle import SERVICES
 from ..measure import quantiles, resolution_us
-from ..trace import Location, Reading, Timeline
+from ..trace import Location, LogSet, Reading, Timeline
 from ..verdict import CAUSES, DEVIATIONS, DIAGNOSTICS, GAVE_UP, OUTCOMES, Outcome, Verdict
 from .clean import clean
 from .wording import lapse, meaning, utc
@@ -111,7 +111,7 @@ def summarise(reading: Reading, timelines: Sequence[Timeline], verdicts: Mapping
         last=utc(max(ends, default=None), 1000),
         lines=reading.lines,
         unrecognised=reading.unrecognised,
-        sources=tuple(clean(s, 300) or "" for s in reading.sources),
+        sources=tuple(clean(path, 300) or "" for s in reading.sources for path in (s.files if isinstance(s, LogSet) else (s,))),
         coarse=any(resolution_us(t) >= 1_000_000 for t in timelines),
     )
 
