@@ -109,3 +109,36 @@ def test_seconds__estimates__lie_in_their_bounds_and_nearer_to_the_truth_than_th
                 guessed += abs(guess - true)
                 plain += abs((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() - true)
     assert guessed < 0.9 * plain
+
+
+HEAD = re.compile(rb"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) [\w.]+ ")
+PREFIX = re.compile(rb"\w{3} [ \d]\d \d\d:\d\d:\d\d\.\d{6} \S+ [^\s\[\]:]+(\[\d+\]): ")
+
+
+def join_lines(lines: list[bytes]) -> list[bytes]:
+    """What goes on with a record of the same process, in its line, as syslog does it."""
+    out: list[bytes] = []
+    for line in lines:
+        found, before = PREFIX.match(line), PREFIX.match(out[-1]) if out else None
+        text = line[found.end() :] if found else line
+        goes_on = not HEAD.match(text) and not text.startswith((b"[pid", b"{address"))
+        if goes_on and before and (found is None or found[1] == before[1]) and HEAD.match(out[-1], before.end()):
+            out[-1] += b"#012" + text
+        else:
+            out.append(line)
+    return out
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+@pytest.mark.parametrize("case", [*CASES, "created-oslo"])
+def test_lines_joined_by_syslog__tell_the_same(case, kernel, tmp_path, monkeypatch):
+    if not kernel:
+        monkeypatch.setattr("voltrace.kernel.load", lambda name: None)
+    joined = 0
+    for path in sorted((SAMPLES / case).glob("c-*.log")):
+        lines = path.read_bytes().split(b"\n")
+        found = join_lines(lines)
+        joined += len(lines) - len(found)
+        (tmp_path / path.name).write_bytes(b"\n".join(found))
+    assert joined or case == "created-oslo"
+    assert without(told(tmp_path), {"where", "message"}) == without(_original(case), {"where", "message"})

@@ -929,7 +929,7 @@ cdef class LineKernel(Kernel):
     """Reads the lines of one source for its `SourceScanner`."""
 
     cdef object clock
-    cdef bint dirty, has_year
+    cdef bint dirty, joined, has_year
     cdef int width, fraction, digits, scale
     # Instants of stamps as they are without the digits of their seconds and fractions: of whole minutes, if one sees where seconds stand.
     cdef char stamp_text[STAMPS][STAMP_WIDTH]
@@ -947,9 +947,11 @@ cdef class LineKernel(Kernel):
         cdef const char *text = PyBytes_AS_STRING(data)
         cdef size_t n = PyBytes_GET_SIZE(data)
         cdef int found = look_over(text, text + n)
+        cdef int written = find_written(text, n) if found & HASHES else 0
+        self.joined = written & JOINED
         self.dirty = (
             found & CONTROLS
-            or found & HASHES and has_written_escape(text, n)
+            or written & ESCAPED
             or found & HIGH and find_bytes(text, n, b"\xef\xbb\xbf", 3) != NULL
         )
         if found & HIGH:
@@ -975,7 +977,7 @@ cdef class LineKernel(Kernel):
         cdef const char *key = line + self.width
         cdef const char *body
         cdef int found
-        if not self.width or n < <size_t>self.width + 4:
+        if not self.width or n < <size_t>self.width + 4 or (self.joined and find_bytes(line, n, b"#012", 4) != NULL):
             return DECLINED
         found = self._record(key, key, line + n, number, offset, length)
         if found != HEADLESS:
@@ -1261,16 +1263,24 @@ cdef size_t drop_escapes(const char *text, size_t n, char *out) noexcept nogil:
         p += 1
 
 
-cdef bint has_written_escape(const char *text, size_t n) noexcept nogil:
-    """Whether `#033[` stands in it: one byte is found many times as fast as several."""
+cdef enum:
+    ESCAPED = 1  # `#033[`, which begins a colour
+    JOINED = 2  # `#012`, the end of a line
+
+
+cdef int find_written(const char *text, size_t n) noexcept nogil:
+    """What syslog has written for control characters: one byte is found many times as fast as several."""
     cdef const char *p = text
     cdef const char *end = text + n
+    cdef int found = 0
     while True:
         p = <const char *>memchr(p, 35, end - p)
         if p == NULL:
-            return False
+            return found
         if end - p >= 5 and memcmp(p, b"#033[", 5) == 0:
-            return True
+            found |= ESCAPED
+        elif end - p >= 4 and memcmp(p, b"#012", 4) == 0:
+            found |= JOINED
         p += 1
 
 

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from .fast import FastLines
 
 
+NEWLINE = b"#012"  # as syslog writes it
+MOST_LINES = 20_000  # of one message; what is behind them counts as one
+
+
 class SourceScanner(Joinable):
     """Reads the blocks of one source into a `Scan`. Carries over what a block leaves open."""
 
@@ -93,9 +97,23 @@ class SourceScanner(Joinable):
 
     def _line(self, line: bytes, number: int, offset: int, length: int) -> None:
         """The careful way: read a line of any kind."""
-        header, start, at = self._slow(line, number)
+        first, *rest = line.split(NEWLINE, MOST_LINES) if NEWLINE in line else (line,)
+        header, start, at = self._slow(first, number)
         if header is not None:
-            self._record(header, line, start, at, number, offset, length)
+            if rest and header.debug and not self._is_whole(first):  # it is text of the message
+                first, rest = line, []
+            self._record(header, first, start, at, number, offset, length)
+        for text in rest:  # of several lines syslog has made one
+            self._go_on_with(header, first, text)
+
+    def _go_on_with(self, header: Header | None, first: bytes, text: bytes) -> None:
+        """Text behind a record, or behind another line of its sender's."""
+        prefix = None if header is not None else self._format.pattern.match(first)
+        whose = header or self._last
+        if prefix is not None:
+            self._continue(self._process(_sender(prefix), None), text)
+        elif whose is not None:
+            self._continue(whose.process, text)
 
     def _slow(self, line: bytes, number: int) -> tuple[Header | None, int, int]:
         """Take a line apart whose beginning is not known yet: a new header, or a line that is no record of its own."""
