@@ -313,10 +313,17 @@ def instant(at: int) -> int | None:
 
 
 def _diagnose(scan: Scan, reading: Reading, creates: list[Timeline]) -> None:
+    files = (file for name in scan.sources for file in (name.files if isinstance(name, LogSet) else (name,)))
+    order = {file: number for number, file in enumerate(files)}
+
+    def rank(where: Location | None) -> tuple[int, int]:
+        return (-1, 0) if where is None else (order.get(where.path, -1), where.line)
+
+    # In the order of the logs, in which order ever the requests were put together.
     known = {d.message + str(d.where) for d in reading.diagnostics}
-    for timeline in creates:
-        reading.diagnostics += [d for d in timeline.diagnostics if d.message + str(d.where) not in known]
-    unrecognised = [where for timeline in creates for where in timeline.unrecognised]
+    told = [d for timeline in creates for d in timeline.diagnostics if d.message + str(d.where) not in known]
+    reading.diagnostics += sorted(told, key=lambda d: rank(d.where))
+    unrecognised = sorted((where for timeline in creates for where in timeline.unrecognised), key=rank)
     reading.unrecognised = scan.noise + len(unrecognised)
     reading.diagnostics += [
         Diagnostic("unrecognised-line", "a line of a create request that is of no kind in the message catalogue", where) for where in unrecognised[:_PLACES]
