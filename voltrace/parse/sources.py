@@ -14,10 +14,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from .. import kernel
 from ..errors import SourceError, UsageError, VoltraceError
 from . import remote
 
 BLOCK = 1 << 18
+# Without the kernel, lines are looked at together: the more, the better. What a source is is told by the first bytes in either case.
+_LARGE_BLOCK, _BEGINNING = 1 << 21, 1 << 20
 LONGEST_LINE = 1 << 23
 _MAGIC = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open))
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -116,14 +119,16 @@ class Block:
 READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
-def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[Block]:
-    """The stream in blocks of about ``size`` bytes, cut at line ends. Memory stays below `LONGEST_LINE` plus a block.
+def blocks(stream: BinaryIO, size: int | None = None) -> Iterator[Block]:
+    """The stream in blocks of about ``size`` bytes (None: what is best), cut at line ends. Memory stays below `LONGEST_LINE` plus a block.
 
     Raises one of `READ_ERRORS` where the stream breaks off, after the blocks before the break.
     """
     rest, offset = b"", 0
     broken: Exception | None = None
+    later = size or (BLOCK if kernel.load("parse._scan") else _LARGE_BLOCK)
     while True:
+        size = later if offset >= _BEGINNING else size or BLOCK
         chunk, broken = (b"", broken) if broken else _read(stream, size)
         cut = chunk.rfind(b"\n")
         if cut >= 0 and len(rest) + len(chunk) <= LONGEST_LINE:
