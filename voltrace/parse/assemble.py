@@ -84,7 +84,8 @@ class Assembler:
 
     @cached_property
     def _pending(self) -> np.ndarray:
-        return np.unique(np.frombuffer(b"".join(access.pending.tobytes() for access in self.scan.accesses), np.int32))
+        pending = np.frombuffer(b"".join(access.pending.tobytes() for access in self.scan.accesses), np.int32)
+        return np.unique(pending, return_index=True)[0]  # without asking for more it imports masked arrays, at the price of reading 10 MB
 
     def pending(self) -> np.ndarray:
         """The requests of which a line of the web server may tell something."""
