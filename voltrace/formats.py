@@ -24,7 +24,8 @@ HEAD = re.compile(rb"(DEBUG|INFO|WARNING|ERROR|CRITICAL|TRACE|AUDIT) ([\w.<>-]+)
 
 # How oslo.log's ColorHandler and DevStack's format strings colour a line.
 COLOURS = {"DEBUG": "\x1b[00;32m", "INFO": "\x1b[00;36m", "WARNING": "\x1b[01;33m", "ERROR": "\x1b[01;31m", "CRITICAL": "\x1b[01;31m"}
-ESCAPE = re.compile(rb"\x1b\[[0-9;]*m|#033\[[0-9;]*m")
+ESCAPES = re.compile(rb"\x1b\[[0-9;]*m"), re.compile(rb"#033\[[0-9;]*m")
+ESCAPE = re.compile(b"|".join(pattern.pattern for pattern in ESCAPES))
 
 # DevStack names its units so; only uWSGI's unit sets its journal identifier to the unit's name.
 UNITS = {API: "devstack@c-api.service", SCHEDULER: "devstack@c-sch.service", VOLUME: "devstack@c-vol.service"}
@@ -233,7 +234,9 @@ class Context:
 
 
 _REQUEST_ID = re.compile(r"req-[0-9A-Za-z-]+")
-_PLAIN_CONTEXT = re.compile(r"None (req-[0-9A-Za-z-]+) (\w[^ ]*) (\w[^ ]*)", re.ASCII)  # what most are, read at once
+# What most of DevStack's contexts are, read at once: a request's id, project and user.
+PLAIN_CONTEXT = re.compile(rb"None (req-[0-9A-Za-z-]+) (\w[^ ]*) (\w[^ ]*)")
+_PLAIN_TEXT = re.compile(PLAIN_CONTEXT.pattern.decode(), re.ASCII)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -243,7 +246,7 @@ def read_context(text: str, layout: str) -> Context:
     With two request ids the second is this request's and the first the global one; before Pike's global ids, and in oslo's
     format up to Yoga, there is one. DevStack names project, then user; oslo gives user id, then project id.
     """
-    plain = _PLAIN_CONTEXT.fullmatch(text) if layout != "oslo" else None
+    plain = _PLAIN_TEXT.fullmatch(text) if layout != "oslo" else None
     if plain:
         return Context(None, plain[1], _none(plain[2]), _none(plain[3]))
     words = text.split()

@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 from given import SAMPLES, encoded, read_bytes, record
 from hypothesis import given as given_
@@ -9,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from voltrace import kernel
+from voltrace.parse import fast, forms, groups
 from voltrace.parse.framing import detect
 
 pytestmark = pytest.mark.skipif(kernel.load("parse._scan") is None, reason="the compiled kernel is not built, or is switched off by VOLTRACE_PURE")
@@ -132,3 +134,40 @@ def test_years__that_turn_back_and_forth__are_read_the_same(first, then):
         chance = random.Random(seed)
         turned = {name: b"\n".join(chance.choice([first, then]) + line[6:] for line in data.splitlines()) for name, data in files("created").items()}
         assert_same(turned)
+
+
+@pytest.mark.parametrize("case", SMALL)
+@settings(max_examples=3, deadline=None)
+@given_(seed=st.integers(0, 1 << 32), share=st.sampled_from([0, 0.02, 0.1]), few=st.integers(1, 3), most=st.integers(1, 40), alike=st.booleans())
+def test_pure_way__in_windows_and_stretches_of_any_size__is_the_same(case, seed, share, few, most, alike):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast, "_FEW", few)
+        patch.setattr(fast, "_LEAST", most)
+        patch.setattr(fast, "_MOST", most)
+        if alike:  # all sums are the same, so that whatever is told apart is told by its bytes
+            patch.setattr(groups, "_FACTORS", groups._FACTORS * np.uint64(0))
+            patch.setattr(forms, "_FACTORS", tuple(factor * np.uint64(0) for factor in forms._FACTORS))
+        assert_same({name: damage(data, seed, list(CHANGES), share) for name, data in files(case, SOME).items()})
+
+
+@settings(max_examples=10, deadline=None)
+@given_(seed=st.integers(0, 1 << 32))
+def test_workers__that_write_for_each_other__are_read_the_same(seed):
+    chance = random.Random(seed)
+    for case in ("created", "sequential"):
+        own = files(case, SOME)
+        data = next(iter(own.values()))
+        pids = [b"pid=3080)", b"pid=3079)", b"pid=7)", b"pid=)"]
+        lines = (chance.choice(pids).join(line.split(b"pid=3080)")) if chance.random() < 0.1 else line for line in data.split(b"\n"))
+        assert_same(own | {next(iter(own)): b"\n".join(lines)})
+
+
+@pytest.mark.parametrize("case", ["driver-failure", "created-oslo"])
+def test_lines_joined_by_syslog__any_record__tell_the_same(case):
+    """What stands behind `#012` goes on with its record, in whatever record of a block."""
+    logs = {}
+    for name, data in files(case).items():
+        own = data.split(b"\n")
+        own[3::7] = [line + b"#012  and more#012Traceback (most recent call last):#012cinder.exception.Odd: it's so" for line in own[3::7]]
+        logs[name] = b"\n".join(own)
+    assert_same(logs)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from ..formats import ESCAPE
+from ..formats import ESCAPE, ESCAPES
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _MOST_MARKS = 500
 
 
 def is_dirty(data: bytes) -> bool:
     """Whether a block has anything in it that `clean` takes out."""
-    return b"\x1b" in data or b"\r" in data or b"\x00" in data or (not data.isascii() and _BOM in data) or _has_written_escape(data)
+    return b"\x1b" in data or b"\r" in data or b"\x00" in data or (not data.isascii() and BOM in data) or _has_written_escape(data)
 
 
 def _has_written_escape(data: bytes) -> bool:
@@ -28,6 +28,14 @@ def clean(line: bytes) -> bytes:
         line = ESCAPE.sub(b"", line)
     if b"\x00" in line:
         line = line.replace(b"\x00", b"")
-    if line.startswith(_BOM):
-        line = line.removeprefix(_BOM)
+    if line.startswith(BOM):
+        line = line.removeprefix(BOM)
     return line[:-1] if line.endswith(b"\r") else line
+
+
+def clean_all(data: bytes) -> bytes:
+    """The lines of a block, each as `clean` gives it."""
+    told, written = b"\x1b" in data, b"#033[" in data
+    pattern = ESCAPE if told and written else ESCAPES[written]  # one that begins with a literal is searched for several times as fast
+    data = pattern.sub(b"", data).replace(b"\x00", b"").replace(b"\n" + BOM, b"\n").removeprefix(BOM)
+    return data.replace(b"\r\n", b"\n").removesuffix(b"\r")

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from itertools import chain
 
 from ..errors import UsageError
 from ..formats import Format
@@ -20,7 +21,8 @@ GAP_US = 300 * SECOND
 _PLENTY = 100  # so many votes for one year, and none for another, settle it
 _MONTHS = {name: i + 1 for i, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())}
 _ACCESS_DATE = re.compile(rb"\[[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d{1,2}) \d\d:\d\d:\d\d (20\d\d)\]")
-_FULL_DATE = re.compile(rb"(20\d\d)-(\d\d)-(\d\d)[ T]\d\d:\d\d:\d\d|datetime\.datetime\((20\d\d), (\d{1,2}), (\d{1,2}),")
+# Each by itself: a pattern that begins with a literal is searched for several times as fast.
+_FULL_DATES = re.compile(rb"(20\d\d)-(\d\d)-(\d\d)[ T]\d\d:\d\d:\d\d"), re.compile(rb"datetime\.datetime\((20\d\d), (\d{1,2}), (\d{1,2}),")
 
 
 def read_zone(name: str) -> tzinfo:
@@ -63,8 +65,8 @@ def year_evidence(lines: Iterable[bytes]) -> int | None:
                 if (_MONTHS.get(m[1]), int(m[2])) == (before, day):
                     votes[int(m[3]) - turns] += 3
         if written in line or b"datetime(" in line:
-            for m in _FULL_DATE.finditer(line, 0, 4000):
-                year, mon, mday = (int(g) for g in (m.groups()[:3] if m[1] else m.groups()[3:]))
+            for m in chain.from_iterable(pattern.finditer(line, 0, 4000) for pattern in _FULL_DATES):
+                year, mon, mday = map(int, m.groups())
                 if (mon, mday) == (before, day):
                     votes[year - turns] += 1
         if len(votes) == 1 and votes.total() >= _PLENTY:

@@ -11,7 +11,7 @@ from .tables import NO_REQUEST, Scan
 
 
 class Counts:
-    """One row a line: its request, its writer (a number that `add` gave out, -1 for a line that does not count) and its instant."""
+    """One row a line: its request, its writer (a number that `add` gave out) and its instant."""
 
     __slots__ = ("_scan", "_process", "_origin", "_debug", "_blocks", "_count")
 
@@ -31,18 +31,14 @@ class Counts:
         self._debug.append(debug)
         return len(self._debug) - 1
 
-    def origins(self) -> np.ndarray:
-        """Of each writer."""
-        return np.array(self._origin)
-
     def forget_writers(self) -> None:
         """Their numbers are given out anew. Only after `settle`."""
         for column in (self._process, self._origin, self._debug):
             del column[:]
 
-    def append(self, request: np.ndarray, writer: np.ndarray, at: np.ndarray, number: int) -> None:
-        """The lines from ``number`` on."""
-        self._blocks.append((request, writer, at, np.arange(number, number + len(at))))
+    def append(self, request: np.ndarray, writer: np.ndarray, at: np.ndarray, line: np.ndarray) -> None:
+        """These lines, in the file's order."""
+        self._blocks.append((request, writer, at, line))
         self._count += len(at)
 
     def settle(self) -> None:
@@ -51,12 +47,11 @@ class Counts:
             return
         request, writer, at, line = (np.concatenate(column) for column in zip(*self._blocks))
         self._blocks, self._count = [], 0
-        counted = writer >= 0
-        if counted.any():
-            self._settle_processes(writer[counted], at[counted])
+        if len(writer):
+            self._settle_processes(writer, at)
         told = request != NO_REQUEST
         if told.any():
-            self._settle_seen(request[told], self.origins()[writer[told]], at[told], line[told])
+            self._settle_seen(request[told], np.array(self._origin)[writer[told]], at[told], line[told])
 
     def _settle_processes(self, writer: np.ndarray, at: np.ndarray) -> None:
         order = np.argsort(writer, kind="stable")

@@ -7,25 +7,31 @@ from collections import Counter
 from ..messages import Row
 from ..trace import Kind
 from .continued import DEBUG_END
+from .forms import Forms
 from .framing import split_suffix
 from .tables import Header, Scan
 
-# Kind and place of the facts of the event that a message is; -1 where there is none.
-Said = tuple[int, int]
-NOTHING: Said = (-1, -1)
+# What a message says is one number, kind and place of the facts of the event that it is: `pack` makes it of both. -1 where there is none.
+NOTHING = -1
+UNKNOWN, CAREFUL = -2, -3  # kinds of messages that no row matches, and of those that are for the careful way
 _BEGINNING = 8
 _MOST_BEGINNINGS = 1024
 _MOST_KEPT, _MOST_OF_ROW, _LONGEST_KEPT = 4096, 128, 1000
 
 
+def pack(kind: int, fact: int) -> int:
+    """Both in one number: ``kind`` in its upper half."""
+    return kind << 32 | fact & 0xFFFFFFFF
+
+
 class Voice:
-    """What lines of one level and logger say. ``said`` is what is remembered, by whole messages with the newline."""
+    """What lines of one level and logger say. ``said`` is what is remembered, by whole messages."""
 
     __slots__ = ("level", "debug", "rows", "said", "fitting", "kinds")
 
     def __init__(self, header: Header) -> None:
         self.level, self.debug, self.rows = header.level, header.debug, header.rows
-        self.said: dict[bytes, Said] = {}
+        self.said: dict[bytes, int] = {}
         self.fitting: dict[bytes, tuple[Row, ...]] = {}  # the rows that a message with this beginning may be of
         self.kinds: dict[str, int] = {}
 
@@ -45,6 +51,7 @@ class Hearing:
     def __init__(self, scan: Scan, layout: str) -> None:
         self._scan = scan
         self._oslo = layout == "oslo"
+        self.forms = Forms()
         self._voices: dict[tuple[str, str], Voice] = {}
         self._kept = 0
         self._kept_of: Counter[str] = Counter()
@@ -57,32 +64,35 @@ class Hearing:
         return self._voices[key]
 
     def forget(self) -> None:
-        """No voice that was given is in use any more."""
+        """No voice that was given is in use any more, nor is any number of a writer."""
+        self.forms.clear()
         self._voices.clear()
         self._kept = 0
         self._kept_of.clear()
 
-    def hear(self, voice: Voice, body: bytes, requested: bool) -> Said | None:
-        """What a message with its suffix and newline says; None if it is not whole, begins a traceback, or is of a request and no row matches."""
-        message = body[:-1]
-        if voice.debug and self._oslo:
-            message, suffix = split_suffix(message, "oslo")
-            if suffix is None:
-                return None
-        elif voice.debug:
-            if body[-3:] != b"}}\n" and not message.endswith(DEBUG_END):
-                return None
-            cut = body.rfind(b"{") - 2  # one byte is found faster than three
-            if body[cut : cut + 3] != b" {{":
-                cut = body.rfind(b" {{")
-                if cut < 0:
-                    return None
-            message = body[:cut]
+    def hear(self, voice: Voice, body: bytes, form: tuple[int, int]) -> int:
+        """What a message with its suffix says; of the kind `CAREFUL` if it is not whole or begins a traceback. ``form`` is its key in `forms`, and who wrote it."""
+        cut = self._cut_suffix(body) if voice.debug else len(body)
+        if cut < 0:
+            return pack(CAREFUL, -1)
+        message = body[:cut]
+        before: list[Row] = []
         for row in voice.fit(message[:_BEGINNING]):
             values = row.match(message)
             if values is not None:
-                return None if row.traceback else self._say(voice, row, values, body)
-        return None if requested else NOTHING
+                return pack(CAREFUL, -1) if row.traceback else self._say(voice, row, values, body, cut, form, before)
+            before.append(row)
+        return pack(UNKNOWN, -1)
+
+    def _cut_suffix(self, body: bytes) -> int:
+        """Where a DEBUG record's suffix begins; -1 if it is not whole."""
+        if self._oslo:
+            message, suffix = split_suffix(body, "oslo")
+            return -1 if suffix is None else len(message)
+        if not body.endswith(DEBUG_END):
+            return -1
+        cut = body.rfind(b"{") - 2  # one byte is found faster than three
+        return cut if body[cut : cut + 3] == b" {{" else body.rfind(b" {{")
 
     def add_facts(self, values: tuple[bytes | None, ...]) -> int:
         """Their place among the facts of events."""
@@ -90,13 +100,16 @@ class Hearing:
         facts.append(values)
         return len(facts) - 1
 
-    def _say(self, voice: Voice, row: Row, values: tuple[bytes, ...], body: bytes) -> Said:
+    def _say(self, voice: Voice, row: Row, values: tuple[bytes, ...], body: bytes, cut: int, form: tuple[int, int], before: list[Row]) -> int:
         said = NOTHING
+        wanted = bool(row.facts) and self._scan.wants(row.facts)
         if row.facts:
             kind = voice.kinds.get(row.key)
             if kind is None:
                 kind = voice.kinds[row.key] = self._scan.kind(Kind(row.key, level=voice.level))
-            said = kind, self.add_facts(values) if self._scan.wants(row.facts) else -1
+            said = pack(kind, self.add_facts(values) if wanted else -1)
+        if not wanted and not any(_may_hide(row, other) for other in before) and self._learn_form(row, values, body, cut, form, said):
+            return said
         kept = self._kept_of[row.key] = self._kept_of[row.key] + 1
         if kept < _MOST_OF_ROW and len(body) < _LONGEST_KEPT:  # what says something else each time is not worth the room
             self._kept += 1
@@ -105,8 +118,31 @@ class Hearing:
             voice.said[body] = said
         return said
 
+    def _learn_form(self, row: Row, values: tuple[bytes, ...], body: bytes, cut: int, form: tuple[int, int], said: int) -> bool:
+        """Let messages of this form say the same; whether that can be."""
+        pieces = _literals(row, values)
+        if pieces[-1][1] != cut:  # the summary of an error is behind it
+            return False
+        pieces[0] = 0, min(max(pieces[0][1], _BEGINNING), len(body))  # by which it was told what else a message may be of
+        return self.forms.learn(*form, body, pieces, cut, said)
+
     def _clear(self) -> None:
         for voice in self._voices.values():
             voice.said.clear()
         self._kept = 1
         self._kept_of.clear()
+
+
+def _literals(row: Row, values: tuple[bytes, ...]) -> list[tuple[int, int]]:
+    """Where the literals of a row lie in a message with these values (from, to)."""
+    found, at = [], 0
+    for literal, value in zip(row.literals, (*values, b"")):
+        found.append((at, at + len(literal)))
+        at += len(literal) + len(value)
+    return found
+
+
+def _may_hide(row: Row, other: Row) -> bool:
+    """Whether a message with all literals of a row may be of another, which is tried before it and says something else."""
+    size = min(len(row.literals[0]), len(other.literals[0]))
+    return bool(row.facts or other.facts or other.traceback) and row.literals[0][:size] == other.literals[0][:size]

@@ -68,10 +68,7 @@ class Records(Continued):
         if end < 0 or stop < 0 or end - state > 20 or stop - old > 20:
             return False
         key = (header.level, line[start : start + 4], line[start + 6 : quote], line[state:end], line[old:stop])
-        known = self._transitions.get(key)
-        if known is None:
-            known = self._transitions[key] = self._learn_transition(key)
-        kind, task, wants = known
+        kind, task, wants = self.know_transition(key)
         if task == "":  # the name was lost: something for `repair`, not for the row that this line looks like
             self._unfinished = header.debug and self._layout != "oslo" and not line.endswith(DEBUG_END)
             self._unmatched(header, line[start:], at, number)
@@ -95,6 +92,13 @@ class Records(Continued):
             self._keep_open(Open(index, header, [line[stop + 1 :]]))
         events.append(header.request, kind, header.origin, number, at, uuid, facts)
         return True
+
+    def know_transition(self, key: tuple) -> tuple[int, str | None, bool]:
+        """The kind, the task and whether facts of the result are wanted, by level, what it is of, name, and both states. The task is "" where the name was lost."""
+        known = self._transitions.get(key)
+        if known is None:
+            known = self._transitions[key] = self._learn_transition(key)
+        return known
 
     def _learn_transition(self, key: tuple) -> tuple[int, str | None, bool]:
         level, what, name, new, old = key[0], *(k.decode("utf-8", "replace") for k in key[1:])

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from .. import kernel
 from ..errors import SourceError, UsageError, VoltraceError
 from ..trace import LogSet
 from . import remote
@@ -18,6 +19,8 @@ from .unwrapped import unwrap
 from .wrappings import find_wrappings
 
 BLOCK = 1 << 18
+# Without the kernel, lines are looked at together: the more, the better. What a source is is told by the first bytes in either case.
+_LARGE_BLOCK, _BEGINNING = 1 << 21, 1 << 20
 LONGEST_LINE = 1 << 23
 _JOURNAL = b"LPKSHHRH"  # how files of systemd's journal begin
 _LOOKED_AT = 1 << 16  # bytes of a source by which it is opened
@@ -163,14 +166,16 @@ class Block:
 READ_ERRORS = (OSError, EOFError)
 
 
-def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[Block]:
-    """The stream in blocks of about ``size`` bytes, cut at line ends. Memory stays below `LONGEST_LINE` plus a block.
+def blocks(stream: BinaryIO, size: int | None = None) -> Iterator[Block]:
+    """The stream in blocks of about ``size`` bytes (None: what is best), cut at line ends. Memory stays below `LONGEST_LINE` plus a block.
 
     Raises one of `READ_ERRORS` where the stream breaks off, after the blocks before the break.
     """
     rest, offset = b"", 0
     broken: Exception | None = None
+    later = size or (BLOCK if kernel.load("parse._scan") else _LARGE_BLOCK)
     while True:
+        size = later if offset >= _BEGINNING else size or BLOCK
         chunk, broken = (b"", broken) if broken else _read(stream, size)
         cut = chunk.rfind(b"\n")
         if cut >= 0 and len(rest) + len(chunk) <= LONGEST_LINE:

@@ -6,6 +6,7 @@ uuids recur in the same places, and if the facts that decide about their course 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
@@ -236,6 +237,9 @@ def _spoil_unanswered(scan: Scan, found: Sorted, deciding: frozenset[str], pendi
         found.plain[n] = int(found.requests[n]) not in pending
 
 
+_FACTORS = np.frombuffer(os.urandom(72), np.uint64) | np.uint64(1)  # other ones in each process, so that no log can be written to be slow here
+
+
 def _number_uuids(scan: Scan, found: Sorted, numbers: np.ndarray, column: int) -> None:
     """Writes into a column of ``numbers`` where among its request's events each event's uuid stood first."""
     rows = found.rows
@@ -246,15 +250,16 @@ def _number_uuids(scan: Scan, found: Sorted, numbers: np.ndarray, column: int) -
         compiled.number_uuids(np.frombuffer(scan.events.uuid, np.uint8), rows, found.starts, found.ends, numbers, column)
         return
     words = np.frombuffer(scan.events.uuid, np.uint32).reshape(-1, 9)[rows]
-    mixed = np.zeros(len(rows), np.uint64)
-    for word in range(9):
-        mixed = (mixed ^ words[:, word]) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
     owners = np.repeat(np.arange(len(found.requests)), found.ends - found.starts)
-    order = np.lexsort((mixed, owners))
-    begins = (np.diff(owners[order], prepend=-1) != 0) | (np.diff(mixed[order].view(np.int64), prepend=0) != 0)
-    begins[0] = True
+    mixed = np.zeros(len(rows), np.uint64)
+    for word, factor in enumerate(_FACTORS):
+        mixed += words[:, word] * factor
+    mixed = owners.astype(np.uint64) << np.uint64(40) | mixed >> np.uint64(24)
+    order = mixed.argsort(kind="stable")
+    begins = np.append(True, mixed[order[1:]] != mixed[order[:-1]])
     leaders = order[np.flatnonzero(begins)][np.cumsum(begins) - 1]
-    unlike = (words[order] != words[leaders]).any(axis=1)  # two uuids of one hash: so unlikely that nothing better is done for it
+    unlike = (words[order] != words[leaders]).any(axis=1) | (
+        owners[order] != owners[leaders]
+    )  # two uuids of one sum: so unlikely that nothing better is done for it
     found.plain[owners[order[unlike]]] = False
     numbers[order, column] = leaders - found.starts[owners[order]]

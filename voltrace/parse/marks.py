@@ -1,0 +1,96 @@
+"""The lines of a block as numpy takes them: where they lie, and pieces of many of them at once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+SPARE = 512
+_WORD = 8
+_ZEROS, _SIXES, _TOPS = np.uint64(0x3030303030303030), np.uint64(0x7676767676767676), np.uint64(0x8080808080808080)
+_NEWLINE, _NUMBER, _LEAST_PRINTED = b"\n# "
+_DIRTY = np.zeros(_LEAST_PRINTED, bool)
+_DIRTY[list(b"\x1b\r\x00")] = True
+_PART = 1 << 18
+_WRITTEN, _FIVE = np.uint64(int.from_bytes(b"#033[", "little")), np.uint64((1 << 40) - 1)
+_END, _FOUR = np.uint64(int.from_bytes(b"#012", "little")), np.uint64((1 << 32) - 1)
+_NONE = np.zeros(0, np.int64)
+_STEPS = tuple(
+    (np.uint64(factor), np.uint64(shift), np.uint64(mask))
+    for factor, shift, mask in ((10, 8, 0x00FF00FF00FF00FF), (100, 16, 0x0000FFFF0000FFFF), (10000, 32, 0xFFFFFFFF))
+)
+
+
+class Marks:
+    """The lines of a block, each of which ends in it. ``starts`` and ``ends`` are places in ``data``, as all places here.
+
+    ``safe`` of the lines are so far from the block's end that `SPARE` bytes may be taken from any place in them. ``joined`` are those that syslog made of several.
+    """
+
+    __slots__ = ("data", "starts", "ends", "safe", "joined", "is_dirty", "_text", "_words")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._text = np.frombuffer(data, np.uint8)
+        self._words = np.ndarray(max(0, len(data) - _WORD + 1), "<u8", data, 0, (1,))
+        self.is_dirty = False  # whether there is anything that `clean` takes out, but for byte-order marks
+        joined: list[np.ndarray] = []
+        ends = [self._look_through(part, joined) for part in range(0, len(data), _PART)]
+        self.ends = np.concatenate((*ends, [len(data)]))
+        self.starts = np.append(0, self.ends[:-1] + 1)
+        self.joined = np.unique(self.ends.searchsorted(np.concatenate(joined)), return_index=True)[0] if joined else _NONE
+        self.safe = int(self.ends.searchsorted(len(data) - SPARE))
+
+    def _look_through(self, start: int, joined: list[np.ndarray]) -> np.ndarray:
+        """Where lines end in a part of the block, looked through while it is near the processor."""
+        text = self._text[start : start + _PART]
+        found = find_marks(text < _LEAST_PRINTED)  # hardly anything but newlines
+        controls = text[found]
+        numbers = start + find_marks(text == _NUMBER)
+        numbers = numbers[numbers < len(self._words)]
+        words = self.words(numbers)
+        written = words & _FIVE == _WRITTEN
+        if (ends := words & _FOUR == _END).any():
+            joined.append(numbers[ends])
+        lines = controls == _NEWLINE
+        self.is_dirty = self.is_dirty or bool(written.any() or (not lines.all() and _DIRTY[controls].any()))
+        return start + found[lines]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def line(self, at: int) -> bytes:
+        """A line without its newline."""
+        return self.data[self.starts.item(at) : self.ends.item(at)]
+
+    def words(self, places: np.ndarray) -> np.ndarray:
+        """The eight bytes from each of these places on, as a number that begins with its lowest byte."""
+        return self._words[places]
+
+    def bytes(self, places: np.ndarray) -> np.ndarray:
+        """The byte at each of these places."""
+        return self._text[places]
+
+    def pieces(self, places: np.ndarray, size: int) -> np.ndarray:
+        """So many bytes from each of these places on, a row each."""
+        found = np.ndarray(len(self._text) - size + 1, f"V{size}", self._text, 0, (1,))[places]
+        return found.view(np.uint8).reshape(-1, size)
+
+    def numbers(self, places: np.ndarray, digits: int) -> np.ndarray:
+        """The number that so many digits (at most eight) from each of these places on make, -1 if they are none."""
+        # They stand at the upper end of a word, zeros before them; pairs, fours and eights of them are put together.
+        word = self._words[places]
+        if digits < _WORD:
+            word = word << np.uint64(8 * (_WORD - digits)) | _ZEROS >> np.uint64(8 * digits)
+        word ^= _ZEROS
+        wrong = (word | (word + _SIXES)) & _TOPS != 0
+        for factor, shift, mask in _STEPS:
+            word = (word * factor + (word >> shift)) & mask
+        return np.where(wrong, -1, word.astype(np.int64))
+
+
+def find_marks(found: np.ndarray) -> np.ndarray:
+    """Where marks stand that are rare: eight times as fast by words as by bytes."""
+    count = len(found) // _WORD * _WORD
+    words = np.flatnonzero(found[:count].view(np.uint64) != 0)
+    inside = np.flatnonzero(found[:count].reshape(-1, _WORD)[words])
+    return np.concatenate((words[inside // _WORD] * _WORD + inside % _WORD, count + np.flatnonzero(found[count:])))
