@@ -148,6 +148,18 @@ def test_find__lines_as_they_were_written__are_not_wrapped(case):
         assert find_wrappings(path.read_bytes()[: 1 << 16]) == []
 
 
+def test_find__table_of_several_columns__is_a_page():
+    lines = (SAMPLES / "created" / "c-api.log").read_bytes().split(b"\n")[:-1]
+    assert find_wrappings(b"\n".join(b"| " + line + b" |" for line in lines))
+    assert not find_wrappings(b"\n".join(b"| " + line + b" | what it says |" for line in lines))
+
+
+def test_find__records_among_other_text__are_a_page():
+    lines = (SAMPLES / "created" / "c-api.log").read_bytes().split(b"\n")[:-1]
+    assert find_wrappings(b"\n".join(b"%d | %s" % (n, line) if n % 3 else b"what this says" for n, line in enumerate(lines))) == []
+    assert find_wrappings(b"\n".join(b"x | " + line if n % 3 else b"what this says" for n, line in enumerate(lines))) == []
+
+
 LINES = st.lists(st.binary(max_size=60).map(lambda b: b.translate(None, b"\r\n")), min_size=1, max_size=12)
 
 

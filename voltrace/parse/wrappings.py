@@ -11,11 +11,13 @@ import re
 from collections.abc import Callable, Iterator
 
 from ..formats import FORMATS, HEAD
+from .framing import cut_bars
 
 Part = tuple[bytes, bool]  # what a line holds, and whether its own line ends there
 Wrapping = Callable[[bytes], Part | None]  # takes a line apart; None if it is not wrapped
 
 _MOST_WRAPPINGS = 3  # one in the other
+_MOST_OF = 0.8  # of these must be wrapped, at least
 _LOOKED_AT = 60  # lines of a source by which it is told
 _ISO = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
 _OSLO = re.compile(rb"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.,]\d{3}) (?=\d{1,10} [A-Z])")
@@ -29,7 +31,7 @@ _PREFIXES = tuple(
         # RFC 5424, RFC 3164 and rsyslog's newer default, in front of a file's lines
         rb"(?:<\d{1,3}>)?1 " + _ISO + rb" (?P<host>\S{1,255}) (?P<unit>\S{1,48}) \S{1,128} \S{1,32} (?:-|(?:\[[^\]]*\])+) ?(?:\xef\xbb\xbf)?",
         rb"(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|" + _ISO + rb") (?P<host>\S{1,255}) (?P<unit>[^\s:\[]{1,64})(?:\[\d{0,10}\])?:? ",
-        rb"(?P<unit>[\w.-]{1,80}?) *\| ",  # docker compose
+        rb"(?P<unit>[A-Za-z][\w.-]{0,79}) *\| ",  # docker compose
         rb"\[pod/(?P<host>[^/\]\s]{1,255})/(?P<unit>[^/\]\s]{1,80})\] ",  # kubectl logs --prefix
         _ISO + rb" ",  # docker logs --timestamps, kubectl logs --timestamps
     )
@@ -54,22 +56,21 @@ def _peel(lines: list[bytes], layers: int) -> tuple[int, list[Wrapping]]:
     most = sum(map(_is_record, lines))
     for make in _MAKERS if layers and not most else ():
         wrapping = make(lines)
-        inside = list(_unwrap(wrapping, lines))
-        records, inner = _peel(inside, layers - 1) if any(inside) else (0, [])
+        parts = [part for part in map(wrapping, lines) if part is not None]
+        records, inner = _peel(list(_put_together(parts)), layers - 1) if len(parts) >= _MOST_OF * len(lines) else (0, [])
         if records > most:
             best, most = [wrapping, *inner], records
     return most, best
 
 
-def _unwrap(wrapping: Wrapping, lines: list[bytes]) -> Iterator[bytes]:
-    """The lines that are wrapped in these; of the last perhaps not all."""
+def _put_together(parts: list[Part]) -> Iterator[bytes]:
+    """The lines that came in these parts; of the last perhaps not all."""
     begun: list[bytes] = []
-    for part in map(wrapping, lines):
-        if part is not None:
-            begun.append(part[0])
-            if part[1]:
-                yield b"".join(begun)
-                begun = []
+    for text, ended in parts:
+        begun.append(text)
+        if ended:
+            yield b"".join(begun)
+            begun = []
     yield b"".join(begun)
 
 
@@ -160,10 +161,12 @@ class _Grep:
 
 
 def _bar_taker(lines: list[bytes]) -> Wrapping:
-    """A table's bars around every line."""
+    """A table's bars around every line, if it has but one column: of others only a page's reader knows what to make."""
+    cells = [found[1] for found in map(_BARS.fullmatch, lines) if found]
+    single = not any(cut_bars(cell)[1] for cell in cells)
 
     def take(line: bytes) -> Part | None:
-        found = _BARS.fullmatch(line)
+        found = _BARS.fullmatch(line) if single else None
         return None if found is None else (found[1], True)
 
     return take
