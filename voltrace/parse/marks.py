@@ -8,7 +8,7 @@ SPARE = 512
 _WORD = 8
 _ZEROS, _SIXES, _TOPS = np.uint64(0x3030303030303030), np.uint64(0x7676767676767676), np.uint64(0x8080808080808080)
 _NEWLINE, _NUMBER, _LEAST_PRINTED = b"\n# "
-_DIRTY = np.zeros(_LEAST_PRINTED, bool)
+_DIRTY = np.zeros(_NUMBER + 1, bool)
 _DIRTY[list(b"\x1b\r\x00")] = True
 _PART = 1 << 18
 _WRITTEN, _FIVE = np.uint64(int.from_bytes(b"#033[", "little")), np.uint64((1 << 40) - 1)
@@ -43,17 +43,19 @@ class Marks:
     def _look_through(self, start: int, joined: list[np.ndarray]) -> np.ndarray:
         """Where lines end in a part of the block, looked through while it is near the processor."""
         text = self._text[start : start + _PART]
-        found = find_marks(text < _LEAST_PRINTED)  # hardly anything but newlines
-        controls = text[found]
-        numbers = start + find_marks(text == _NUMBER)
-        numbers = numbers[numbers < len(self._words)]
-        words = self.words(numbers)
+        marks = text < _LEAST_PRINTED
+        marks |= text == _NUMBER
+        found = find_marks(marks)  # hardly anything but newlines and number signs
+        signs = text[found]
+        found += start
+        lines, numbers = signs == _NEWLINE, signs == _NUMBER
+        places = found[numbers]
+        words = self.words(places[places < len(self._words)])
         written = words & _FIVE == _WRITTEN
         if (ends := words & _FOUR == _END).any():
-            joined.append(numbers[ends])
-        lines = controls == _NEWLINE
-        self.is_dirty = self.is_dirty or bool(written.any() or (not lines.all() and _DIRTY[controls].any()))
-        return start + found[lines]
+            joined.append(places[: len(words)][ends])
+        self.is_dirty = self.is_dirty or bool(written.any() or (not (lines | numbers).all() and _DIRTY[signs].any()))
+        return found[lines]
 
     def __len__(self) -> int:
         return len(self.starts)
