@@ -26,8 +26,8 @@ cdef extern from "_bytes.h":
 cdef enum:
     STAMPS = 256  # of which the instant is kept
     STAMP_WIDTH = 40
-    MOST_CONTEXTS = 100_000
-    MOST_SLOTS = 200_000
+    MOST_CONTEXTS = 8_000
+    MOST_SLOTS = 20_000
     MOST_PENDING = 16
     MOST_SAID = 4096
 
