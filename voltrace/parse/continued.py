@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..trace import Kind, Location
 from .framing import TRACEBACK, split_suffix
-from .grammar import read_exception
+from .grammar import join_broken, read_exception
 from .headers import Headers
 from .tables import NO_REQUEST, Header, Interrupted, Open, Scan
 
@@ -102,7 +102,7 @@ class Continued(Headers):
                 found = self._find_results(kind.task, kind.new or "", text, at)
                 facts.update(scan.catalogue.decode_result(kind.task, kind.new or "", found or ()))
         elif kind.row == "unmatched":
-            facts["text"] = b" ".join(record.text)
+            facts["text"] = join_broken(record.text)
         elif "exception" not in facts:
             facts.update(read_exception(record.text))
         scan.events.set_facts(record.event, facts or None)
