@@ -156,6 +156,8 @@ class SourceScanner(Joinable):
         if last is None and self._begun_busy:
             self._orphan(None, line, number)
             return
+        if last is not None and self._layout == "oslo" and not (self._unfinished and last.debug) and self._unmask_others(line, number):
+            return
         goes_on = last is not None and (self._unfinished or not last.debug or last.process in self._open or line[:1] in b" \t")
         if goes_on and last is not None:
             self._continue(last.process, line)
