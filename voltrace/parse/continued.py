@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..trace import Kind, Location
 from .framing import TRACEBACK, split_suffix
-from .grammar import read_exception
+from .grammar import join_broken, read_exception
 from .headers import Headers
 from .tables import NO_REQUEST, Header, Interrupted, Open, Scan
 
@@ -102,7 +102,7 @@ class Continued(Headers):
                 found = self._find_results(kind.task, kind.new or "", text, at)
                 facts.update(scan.catalogue.decode_result(kind.task, kind.new or "", found or ()))
         elif kind.row == "unmatched":
-            facts["text"] = b" ".join(record.text)
+            facts["text"] = join_broken(record.text)
         elif "exception" not in facts:
             facts.update(read_exception(record.text))
         scan.events.set_facts(record.event, facts or None)
@@ -129,17 +129,36 @@ class Continued(Headers):
         """The end of an interrupted record: what stood between was no record, but text of it, such as a volume's name."""
         inside = self._interrupted.pop(process)
         self._busy[process] = False
-        events, nothing = self.scan.events, self.scan.kind(Kind(FORGED))
-        for i in range(inside.first_event, len(events)):
-            if self.scan.origins[events.origin[i]][0] == process:
-                events.kind[i], events.request[i] = nothing, NO_REQUEST
-                events.set_facts(i, None)
-        for number in inside.lines:
-            message = "this line stands inside another record, as if a user had written it: it was not counted as one"
-            self.scan.note("forged-line-suspected", message, Location(self.name, number), inside.record.header.request)
+        self._take_out(inside, [i for i in range(inside.first_event, len(self.scan.events)) if self.scan.origins[self.scan.events.origin[i]][0] == process])
         inside.record.text.append(body)
         self._open[process] = inside.record
         self._close(process)
+
+    def _unmask_others(self, body: bytes, number: int) -> bool:
+        """The end of a DEBUG record of a file that other processes' records seem to have interrupted: a file's records are written in one piece."""
+        events = self.scan.events
+        broken = [p for p, r in self._open.items() if r.header.debug and not self._is_whole(r.text[-1]) and number - events.line[r.event] <= _MOST_INSIDE]
+        if len(broken) != 1 or split_suffix(body, self._layout)[1] is None:
+            return False
+        record = self._open[broken[0]]
+        begun = events.line[record.event]
+        forged = [i for i in range(record.event + 1, len(events)) if self.scan.origins[events.origin[i]][1] == self._source and events.line[i] > begun]
+        self._take_out(Interrupted(record, record.event + 1, sorted({events.line[i] for i in forged})), forged)
+        record.text.append(body)
+        self._close(broken[0])
+        self._busy[broken[0]] = False
+        self._last, self._unfinished = record.header, False
+        return True
+
+    def _take_out(self, inside: Interrupted, forged: list[int]) -> None:
+        """These events are of lines inside a record."""
+        events, nothing = self.scan.events, self.scan.kind(Kind(FORGED))
+        for i in forged:
+            events.kind[i], events.request[i] = nothing, NO_REQUEST
+            events.set_facts(i, None)
+        for number in inside.lines:
+            message = "this line stands inside another record, as if a user had written it: it was not counted as one"
+            self.scan.note("forged-line-suspected", message, Location(self.name, number), inside.record.header.request)
 
     def _find_results(self, task: str, state: str, line: bytes, start: int) -> tuple[bytes | None, ...] | None:
         """The values in the result that begins here; None if none does."""

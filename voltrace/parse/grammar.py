@@ -6,10 +6,13 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain, product
 
 from .payloads import read_payload
 
 _MOST = 1 << 16
+_MOST_BREAKS = 5
+_TRANSITION = re.compile(rb"(?:Task|Flow) '[^']{1,200}' \([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\) transitioned into state '[A-Z_]+' from state '[A-Z_]+'")
 # The last word of a summary or a traceback: a class name, dotted or not, then its text.
 _EXCEPTION = re.compile(r"(?:[A-Za-z_]\w*\.)*([A-Z]\w*)(?:: (.*)|:?$)")
 _FAILURE = re.compile(r"Failure: ")
@@ -83,6 +86,19 @@ def read_transition(text: str) -> Damaged | None:
         "with_result" in found,
         get("result"),
     )
+
+
+def join_broken(parts: list[bytes]) -> bytes:
+    """The text of a record that was broken into these lines: at blanks, or in words where only that makes it a transition."""
+    text = b" ".join(parts)
+    if len(parts) > _MOST_BREAKS or not text.startswith((b"Task '", b"Flow '")):
+        return text
+    lines = [parts[0], *(part.lstrip() for part in parts[1:])]
+    for seams in product((b"", b" "), repeat=len(lines) - 1):
+        joined = b"".join(chain((lines[0],), *zip(seams, lines[1:])))
+        if _TRANSITION.match(joined):
+            return joined
+    return text
 
 
 def read_exception(lines: list[bytes]) -> dict:

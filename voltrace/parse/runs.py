@@ -1,7 +1,7 @@
 """Which run of which flow a line belongs to, and which attempt a run is.
 
 Lines of a task carry no flow uuid, two runs of one flow may be open at once (a reschedule's new attempt begins before the old one
-has finished its revert), and a log may begin in the middle of a run. See HAZARDS, 1 and 2.
+has finished its revert), and a log may begin in the middle of a run. See docs/hazards.md, 1 and 2.
 """
 
 from __future__ import annotations

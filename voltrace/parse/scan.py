@@ -139,7 +139,8 @@ class SourceScanner(Joinable):
         header = self._headers.get(key)
         if header is None:
             header = self._headers[key] = self._new_header(_sender(prefix), head)
-        self._teach_header(key, head.start(3) - prefix.end("stamp"), header)
+        if b"] " not in head[3]:  # kernels take that for the bracket's end
+            self._teach_header(key, head.start(3) - prefix.end("stamp"), header)
         return header, head.end(), at
 
     def read_whole_stamp(self, stamp: bytes) -> int | None:
@@ -154,6 +155,8 @@ class SourceScanner(Joinable):
         last = self._last
         if last is None and self._begun_busy:
             self._orphan(None, line, number)
+            return
+        if last is not None and self._layout == "oslo" and not (self._unfinished and last.debug) and self._unmask_others(line, number):
             return
         goes_on = last is not None and (self._unfinished or not last.debug or last.process in self._open or line[:1] in b" \t")
         if goes_on and last is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any, BinaryIO
 
+from .folded import Folded
 from .wrappings import Wrapping
 
 _CHUNK = 1 << 18
@@ -79,7 +80,10 @@ class _Unwrapped(io.RawIOBase):
         return b"".join(out)
 
     def _take(self, line: bytes, out: list[bytes]) -> None:
-        part = self._wrapping(line.removesuffix(b"\r"))
+        line = line.removesuffix(b"\r")
+        if self._parts and isinstance(self._wrapping, Folded) and self._wrapping.begins(line):
+            self._complete(out)
+        part = self._wrapping(line)
         if part is None:
             self._complete(out)
             out.append(line + b"\n")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from ..formats import FORMATS, HEAD
+from .folded import Folded, find_fold
 from .framing import cut_bars
 
 Part = tuple[bytes, bool]  # what a line holds, and whether its own line ends there
@@ -36,6 +37,9 @@ _PREFIXES = tuple(
         _ISO + rb" ",  # docker logs --timestamps, kubectl logs --timestamps
     )
 )
+# A colour whose escape was made visible, or lost: by less, cat -v, a terminal's or a page's copy; and how it stands in records.
+_SEEN_COLOUR = re.compile(rb"(?:\^\[|ESC|\\033|\\x1b|\\u001b|\\e)?\[\d{0,2}(?:;\d{1,3}){0,4}m")
+_COLOURED = re.compile(rb"(?: |%s)(?:DEBUG|INFO|WARNING|ERROR|CRITICAL|TRACE|AUDIT) [\w.<>-]+ \[%s" % (_SEEN_COLOUR.pattern, _SEEN_COLOUR.pattern))
 _PRIORITY = re.compile(rb"<\d{1,3}>(?=[A-Z\d])")
 _INSIDE = re.compile(rb"(?:[A-Z][a-z]{2} [ \d]\d |\d{4}-\d\d-\d\d[ T])\d\d:\d\d:\d\d|\d{9,11}\.\d{6} ")
 _BARS = re.compile(rb"[ \t]*\|[ \t]?(.*?)[ \t]*\|?[ \t]*")
@@ -47,7 +51,15 @@ def find_wrappings(sample: bytes) -> list[Wrapping]:
     lines = [line for line in sample.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").split(b"\n", _LOOKED_AT)[:_LOOKED_AT] if line.strip()]
     if len(lines) > 1 and not sample.endswith(b"\n"):
         lines.pop()  # it may be cut
-    return _peel(lines, _MOST_WRAPPINGS)[1]
+    found: list[Wrapping] = []
+    fold = find_fold(lines)
+    if fold is not None:
+        found.append(fold)
+        lines = list(_unwrap(fold, lines))
+    if sum(_COLOURED.search(line) is not None for line in lines) * 2 > len(lines):
+        found.append(_take_seen_colours)
+        lines = list(_unwrap(_take_seen_colours, lines))
+    return found + _peel(lines, _MOST_WRAPPINGS)[1]
 
 
 def _peel(lines: list[bytes], layers: int) -> tuple[int, list[Wrapping]]:
@@ -56,21 +68,26 @@ def _peel(lines: list[bytes], layers: int) -> tuple[int, list[Wrapping]]:
     most = sum(map(_is_record, lines))
     for make in _MAKERS if layers and not most else ():
         wrapping = make(lines)
-        parts = [part for part in map(wrapping, lines) if part is not None]
-        records, inner = _peel(list(_put_together(parts)), layers - 1) if len(parts) >= _MOST_OF * len(lines) else (0, [])
+        wrapped = sum(wrapping(line) is not None for line in lines)
+        records, inner = _peel(list(_unwrap(wrapping, lines)), layers - 1) if wrapped >= _MOST_OF * len(lines) else (0, [])
         if records > most:
             best, most = [wrapping, *inner], records
     return most, best
 
 
-def _put_together(parts: list[Part]) -> Iterator[bytes]:
-    """The lines that came in these parts; of the last perhaps not all."""
+def _unwrap(wrapping: Wrapping, lines: list[bytes]) -> Iterator[bytes]:
+    """The lines that are wrapped in these; of the last perhaps not all."""
     begun: list[bytes] = []
-    for text, ended in parts:
-        begun.append(text)
-        if ended:
+    for line in lines:
+        if begun and isinstance(wrapping, Folded) and wrapping.begins(line):
             yield b"".join(begun)
             begun = []
+        part = wrapping(line)
+        if part is not None:
+            begun.append(part[0])
+            if part[1]:
+                yield b"".join(begun)
+                begun = []
     yield b"".join(begun)
 
 
@@ -120,6 +137,12 @@ def _take_priority(line: bytes) -> Part | None:
     """A syslog message as it is sent, in front of which stands its priority."""
     found = _PRIORITY.match(line)
     return None if found is None else (line[found.end() :], True)
+
+
+def _take_seen_colours(line: bytes) -> Part | None:
+    """Colours whose escapes are no escapes any more."""
+    text, count = _SEEN_COLOUR.subn(b"", line)
+    return (text, True) if count else None
 
 
 def _prefix_taker(prefix: re.Pattern[bytes]) -> Wrapping:
