@@ -19,11 +19,8 @@ from .lifecycle import API, SCHEDULER, VOLUME
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 RELEASES = ("pike", "queens", "train", "yoga", "2023.1", "2024.1", "2025.1", "2026.1", "2026.2")
 
-# A record's body: level, logger and the context in brackets. A name in it may hold a bracket; behind one before a blank the context goes on
-# if what follows closes another that it has not opened.
-HEAD = re.compile(
-    rb"(DEBUG|INFO|WARNING|ERROR|CRITICAL|TRACE|AUDIT) ([\w.<>-]+) \[([^\]]{0,400}(?:\](?! |$)[^\]]{0,400}){0,9}(?:\] [^][(){}'\"=:,]{1,100})?)\](?: |$)"
-)
+# A record's body: level, logger and the context in brackets. A name in it may hold a bracket, but none before a blank.
+HEAD = re.compile(rb"(DEBUG|INFO|WARNING|ERROR|CRITICAL|TRACE|AUDIT) ([\w.<>-]+) \[([^\]]{0,400}(?:\](?! |$)[^\]]{0,400}){0,9})\](?: |$)")
 
 # How oslo.log's ColorHandler and DevStack's format strings colour a line.
 COLOURS = {"DEBUG": "\x1b[00;32m", "INFO": "\x1b[00;36m", "WARNING": "\x1b[01;33m", "ERROR": "\x1b[01;31m", "CRITICAL": "\x1b[01;31m"}
@@ -263,8 +260,6 @@ def read_context(text: str, layout: str) -> Context:
     oslo = layout == "oslo" or "-" in names  # its fields may stand behind journald's prefix, too
     if not oslo and len(names) > 2:  # a project's name with blanks in it
         names = [" ".join(names[:-1]), names[-1]]
-    if not oslo and len(names) == 1:  # a piece of a name that holds a bracket
-        names = []
     first, second = (_none(names[i]) if len(names) > i else None for i in (0, 1))
     project, user = (second, first) if oslo else (first, second)
     return Context(ids[0] if len(ids) == 2 else None, ids[-1], project, user)

@@ -344,9 +344,6 @@ def test_info__failures_without_running__are_told_and_nothing_is_missing():
         (b"None %s c0a7b6a1a8b84d3c8d1c0f9b3e5e7a11 1267940cac525338b44cab067db63cea", "c0a7b6a1a8b84d3c8d1c0f9b3e5e7a11", "1267940cac525338b44cab067db63cea"),
         (b"None %s the big project u", "the big project", "u"),
         (b"None %s p]x u", "p]x", "u"),
-        (b"None %s [old] u", "[old]", "u"),
-        (b"None %s team [a] u", "team [a]", "u"),
-        (b"None %s a] b u", "a] b", "u"),
         (b"None %s p [u]", "p", "[u]"),
     ],
 )

@@ -107,7 +107,7 @@ class StampReader:
     """
 
     def __init__(self, fmt: Format, year: int | None = None, zone: tzinfo = UTC) -> None:
-        self._zone = zone
+        self.format, self._zone = fmt, zone
         self._year = year or 1970
         self._month = 0
         self._turned = False

@@ -103,8 +103,7 @@ class EntryScanner(Compiled):
                     header = self._headers[key] = self._new_header(entry.sender, head)
         if header is not None:
             process = header.process
-            if b"] " not in key[2]:
-                self._teach_header(key[2], key[2].find(b" [") + 2, header)
+            self._teach_header(key[2], key[2].find(b" [") + 2, header)
             if header.debug:  # its end is the suffix, which stands in its last line
                 first, lines = b" ".join(lines), lines[:1]
             self._stamped_record(header, first, cut + 2, at, entry)

@@ -139,8 +139,7 @@ class SourceScanner(Joinable):
         header = self._headers.get(key)
         if header is None:
             header = self._headers[key] = self._new_header(_sender(prefix), head)
-        if b"] " not in head[3]:  # kernels take that for the bracket's end
-            self._teach_header(key, head.start(3) - prefix.end("stamp"), header)
+        self._teach_header(key, head.start(3) - prefix.end("stamp"), header)
         return header, head.end(), at
 
     def read_whole_stamp(self, stamp: bytes) -> int | None:

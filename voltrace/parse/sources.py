@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from .. import kernel
 from ..errors import SourceError, UsageError, VoltraceError
@@ -17,6 +17,9 @@ from . import remote
 from .compressed import is_compressed, open_compressed
 from .unwrapped import unwrap
 from .wrappings import find_wrappings
+
+if TYPE_CHECKING:
+    from .clock import StampReader
 
 BLOCK = 1 << 18
 # Without the kernel, lines are looked at together: the more, the better. What a source is is told by the first bytes in either case.
@@ -41,6 +44,7 @@ _NEVER_LOGS = (
     ".db",
     ".sqlite",
 )
+_UNSORTED_US = 100_000  # lines of several processes may stand so far from their order
 # Names of the journal's packed formats, and of much else that may quote a log.
 _PACKED = (".json", ".jsonl", ".export")
 _SAMPLE = 1 << 16
@@ -273,28 +277,35 @@ def _join_rotated(sources: list[Source]) -> list[Source]:
 
 
 def _go_on(files: list[str]) -> bool:
-    """Whether the files are text of one format, and none begins before the one in front of it."""
-    from .clock import StampReader
+    """Whether the files are text of one format, and none begins before the one in front of it has ended, as exports do that overlap."""
+    from .clock import StampReader as Reader
     from .framing import detect
 
     reader: StampReader | None = None
     latest = fmt = None
     for path in files:
+        source = Source(path, path)
         try:
-            head = read_head(Source(path, path))
+            head, tail = read_head(source), read_tail(source)
         except READ_ERRORS:
             continue
         framing = detect(head)
         if framing is None or framing.page or framing.packing is not None or fmt not in (None, framing.format):
             return False
         fmt = framing.format
-        reader = reader or StampReader(fmt, 2000)
-        stamps = (fmt.pattern.match(line) for line in head.split(b"\n", 1000)[:1000])
-        at = next((at for found in stamps if found and (at := reader.read(found["stamp"])) is not None), None)
-        if at is not None and latest is not None and at < latest:
+        reader = reader or Reader(fmt, 2000)
+        at = _first_instant(head.split(b"\n", 1000)[:1000], reader)
+        if at is not None and latest is not None and at < latest - _UNSORTED_US:
             return False
-        latest = at if at is not None else latest
+        ended = _first_instant(reversed(tail.split(b"\n")), reader)
+        latest = next((found for found in (ended, at) if found is not None), latest)
     return reader is not None
+
+
+def _first_instant(lines: Iterable[bytes], reader: StampReader) -> int | None:
+    """The instant of the first of these lines that has one."""
+    found = (reader.format.pattern.match(line) for line in lines)
+    return next((at for prefix in found if prefix and (at := reader.read(prefix["stamp"])) is not None), None)
 
 
 def _identity(source: Source) -> str:
