@@ -276,7 +276,7 @@ class _Limited(BufferedIOBase):
 
 
 def plan_source(source: Source, options: ReadOptions, size: int) -> list[Task]:
-    """The pieces in which a source is read, of about ``size`` bytes each: one alone, if it cannot be read from the middle, or not at all."""
+    """The pieces in which a source is read, of about ``size`` bytes each, or of a large one up to four times as many: one alone, if it cannot be read from the middle, or not at all."""
     try:
         ranges = [] if source.is_stream or source.is_packed() else _plan_ranges(source, options, size)
     except READ_ERRORS:
@@ -293,6 +293,7 @@ def _plan_ranges(source: Source, options: ReadOptions, size: int) -> list[Task]:
         _, layout, _ = look_at(source, blocks(stream), options)
         if layout is None or not layout.can_be_split:
             return []
+        size = max(size, min(4 * size, length // 8))  # each piece has a price: of large logs they are larger
         count = 2 * -(-length // (2 * size))  # all of one size, and an even number: two workers end together
         cuts = [_next_line(stream, length * number // count) for number in range(1, count)]
         files = (source.begins() or []) if isinstance(source.name, LogSet) else []
