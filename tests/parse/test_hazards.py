@@ -181,19 +181,21 @@ def test_pid__of_the_parent_in_the_journal__worker_in_the_suffix__access_lines_f
     assert answers[0] == answers[1] and None not in {a.status for a in answers[0].values()}
 
 
+STARTED = record(
+    "Starting cinder-volume node (version 29.0.0)",
+    at="Nov 22 14:00:00.000000",
+    level="INFO",
+    logger="cinder.service",
+    service="volume",
+    pid=3479,
+    request=None,
+)
+
+
 def test_pid__used_again_after_a_restart_or_by_another_service__requests_stay_whole():
-    started = record(
-        "Starting cinder-volume node (version 29.0.0)",
-        at="Nov 22 14:00:00.000000",
-        level="INFO",
-        logger="cinder.service",
-        service="volume",
-        pid=3479,
-        request=None,
-    )
     swapped = each(lambda line: re.sub(rb"\b(3079|3479)\b", lambda m: b"3479" if m[1] == b"3079" else b"3079", line), again(at=b"Nov 22 17:", ending=b"dddd"))
     same = again()
-    logs = {name: [*CREATED[name], *([started] if name == VOLUME else []), *same[name], *swapped[name]] for name in CREATED}
+    logs = {name: [*CREATED[name], *([STARTED] if name == VOLUME else []), *same[name], *swapped[name]] for name in CREATED}
     reading, verdicts = read_lines(logs)
     found = list(reading.creates())
     assert len(found) == 3 and all(is_whole(t, verdicts[t.request_id]) for t in found)
@@ -201,17 +203,8 @@ def test_pid__used_again_after_a_restart_or_by_another_service__requests_stay_wh
 
 def test_pid__used_again_by_a_restarted_service__does_not_go_on_with_what_hung():
     cut = next(i for n, i, what, new, _ in transitions(CREATED) if (n, what, new) == (VOLUME, "CreateVolumeFromSpecTask", "RUNNING"))
-    started = record(
-        "Starting cinder-volume node (version 29.0.0)",
-        at="Nov 22 14:00:00.000000",
-        level="INFO",
-        logger="cinder.service",
-        service="volume",
-        pid=3479,
-        request=None,
-    )
     later = again()
-    found = outcomes({**{n: [*CREATED[n], *later[n]] for n in (API, SCHEDULER)}, VOLUME: [*CREATED[VOLUME][: cut + 1], started, *later[VOLUME]]})
+    found = outcomes({**{n: [*CREATED[n], *later[n]] for n in (API, SCHEDULER)}, VOLUME: [*CREATED[VOLUME][: cut + 1], STARTED, *later[VOLUME]]})
     assert list(found.values()) == [("stuck", "service-stopped"), ("created", None)]
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 RESULT = b" with result '"
 DEBUG_END = (b"}}", b"}} ")
+MOST_LINES = 20_000  # of one message; what is behind them counts as one
 _MOST_CONTINUED = 1 << 16
 _MOST_INSIDE = 20
 FORGED = "forged"

@@ -6,9 +6,10 @@ import io
 import shutil
 import subprocess
 import tempfile
-from typing import IO, Any, BinaryIO
+from typing import IO, BinaryIO
 
 from .entries import FIELDS
+from .forward import Forward
 
 _CHUNK = 1 << 18
 _MOST_SAID = 300
@@ -34,7 +35,7 @@ def open_journal(file: str | BinaryIO) -> BinaryIO:
     return io.BufferedReader(_Exported(program, copy.name, copy), _CHUNK)
 
 
-class _Exported(io.RawIOBase):
+class _Exported(Forward):
     """What journalctl writes, and an OSError with what it says if it fails."""
 
     def __init__(self, program: str, path: str, copy: IO[bytes] | None = None) -> None:
@@ -42,39 +43,16 @@ class _Exported(io.RawIOBase):
         command = [program, "--file", path, "--output", "export", "--output-fields", ",".join(sorted(FIELDS)), "--no-pager", "--quiet"]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said)
         self._copy = copy
-        self._place = 0
+        super().__init__()
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
+    def take(self, size: int) -> bytes:
         assert self._process.stdout is not None
-        data = self._process.stdout.read1(len(buffer))  # type: ignore[attr-defined]
+        data = self._process.stdout.read1(size)  # type: ignore[attr-defined]
         if not data and self._process.wait():
             self._said.seek(0)
             said = self._said.read(_MOST_SAID).decode("utf-8", "replace").strip()
             raise OSError(f"journalctl says: {said or f'exit status {self._process.returncode}'}")
-        buffer[: len(data)] = data
-        self._place += len(data)
-        return len(data)
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Forward only: what was passed has gone."""
-        if whence == io.SEEK_CUR:
-            offset += self._place
-        elif whence != io.SEEK_SET:
-            raise io.UnsupportedOperation("the length of what journalctl writes is not known")
-        if offset < self._place:
-            raise io.UnsupportedOperation("what journalctl wrote cannot be read again")
-        while self._place < offset and self.readinto(bytearray(min(_CHUNK, offset - self._place))):
-            pass
-        return self._place
+        return data
 
     def close(self) -> None:
         if not self.closed:

@@ -9,6 +9,7 @@ from ..formats import HEAD, PACKINGS
 from ..trace import Location
 from .clean import clean
 from .compiled import ENTRIES, Compiled
+from .continued import MOST_LINES
 from .entries import Entry, Fault, show
 from .headers import MANY_HEADERS, NO_TIME
 from .sources import Block
@@ -23,9 +24,6 @@ class Unpacker(Protocol):
     def feed(self, block: Block) -> Iterable[Entry | Fault]: ...
 
     def finish(self) -> Iterable[Entry | Fault]: ...
-
-
-_MOST_LINES = 20_000  # of one message; what is behind them counts as one
 
 
 UNPACKERS: dict[str, Callable[[], Unpacker]] = {"json": JsonUnpacker, "export": ExportUnpacker}
@@ -79,7 +77,7 @@ class EntryScanner(Compiled):
         self._read(read_line(line, number, offset))
 
     def _entry(self, entry: Entry) -> None:
-        lines = [clean(line) for line in entry.message.split(b"\n", _MOST_LINES)]
+        lines = [clean(line) for line in entry.message.split(b"\n", MOST_LINES)]
         while len(lines) > 1 and not lines[-1]:
             lines.pop()
         self.scan.lines += len(lines)

@@ -48,8 +48,8 @@ class Queues:
             self.tell(pid, stop)
 
 
-def tell_queues(scanner: SourceScanner, lefts: Lefts, marks: Marks, w: Window, start: int, stop: int, number: int) -> None:
-    """Tell what the careful way would of these lines of a window, of which the first is that of ``number``."""
+def tell_queues(scanner: SourceScanner, lefts: Lefts, marks: Marks, w: Window, start: int, stop: int) -> None:
+    """Tell what the careful way would of these lines of a window."""
     rows = start + np.flatnonzero((w.request[start:stop] >= 0) & lefts.column("is_api")[w.left[start:stop]])
     accesses = start + np.flatnonzero(w.access[start:stop])
     # Of lines in a row that are of the same only the first has something to tell; behind a line of the web server it is told again.
@@ -62,12 +62,12 @@ def tell_queues(scanner: SourceScanner, lefts: Lefts, marks: Marks, w: Window, s
     pids = lefts.column("pid")[w.left[rows]]
     queues = Queues(scanner, *(column[plain & (pids >= 0)] for column in (pids, rows, w.request[rows])))
     points = np.sort(np.concatenate((rows[~plain], accesses)))
-    columns = (w.access, w.process, w.debug, w.request, w.starts, w.body, w.ends, w.at)
-    for row, (is_access, process, debug, request, begin, body, end, at) in zip(points.tolist(), zip(*(column[points].tolist() for column in columns))):
+    columns = (w.access, w.process, w.debug, w.request, w.starts, w.body, w.ends)
+    for row, (is_access, process, debug, request, begin, body, end) in zip(points.tolist(), zip(*(column[points].tolist() for column in columns))):
         if is_access:
             pid = marks.data[body + len(ACCESS_MARK) : body + 16].partition(b"|")[0]
             queues.tell(int(pid) if pid.isdigit() else -1, row)
-            scanner._without_header(process, marks.data[body:end], at, number + row)
+            scanner._without_header(process, marks.data[body:end])
         else:
             queues.tell_all(row)
             scanner._pend((process, debug, request), marks.data[begin:end])

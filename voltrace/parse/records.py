@@ -166,9 +166,9 @@ class Records(Continued):
         if suppressed:
             self.scan.note("rate-limited", f"the journal dropped {int(suppressed[1])} records", Location(self.name, number))
             return
-        self._without_header(process, body, at, number)
+        self._without_header(process, body)
 
-    def _without_header(self, process: int, body: bytes, at: int, number: int) -> None:
+    def _without_header(self, process: int, body: bytes) -> None:
         access = ACCESS.match(body)
         if access is None:
             self._continue(process, body)

@@ -7,15 +7,15 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ..trace import LogSet
+from .forward import Forward
 
 _COMPRESSED = re.compile(r"\.(?:gz|bz2|xz|zst)$")
 _DATE = r"\d{4}-?\d\d-?\d\d(?:[-_.T]?\d{2,6})?"
 # logrotate's names: a number behind a dot (the higher the older), or a date, at the end or in front of `.log`.
 _ROTATED = re.compile(rf"(?P<base>.+?)(?:\.(?P<number>\d{{1,4}})|[.-](?P<date>{_DATE}))(?P<end>\.log)?")
-_CHUNK = 1 << 18
 
 
 def sets_of(paths: list[str]) -> list[list[str]]:
@@ -38,7 +38,7 @@ def sets_of(paths: list[str]) -> list[list[str]]:
     return sets
 
 
-class Chain(io.RawIOBase):
+class Chain(Forward):
     """The files of a log one behind the other, as if they had never been divided. It tells the log's `LogSet` where each begins.
 
     A file that cannot be read to its end does not keep the next ones from being read; that is said at the end of all.
@@ -49,28 +49,23 @@ class Chain(io.RawIOBase):
         self._log, self._opener, self._sizes = log, opener, sizes
         self._number = -1
         self._stream: BinaryIO | None = None
-        self._place = 0
         self._lines: int | None = 0  # before this place; None where that is not known
         self._ended = True  # whether a line ends here
         self._problem: OSError | None = None
+        super().__init__()
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
+    def take(self, size: int) -> bytes:
         while True:
             if self._stream is None and not self._next():
                 problem, self._problem = self._problem, None
                 if problem is not None:
                     raise problem
-                return 0
+                return b""
             assert self._stream is not None
             try:
-                data = self._stream.read1(len(buffer))  # type: ignore[attr-defined]
+                data = self._stream.read1(size)  # type: ignore[attr-defined]
             except (OSError, EOFError) as error:
-                self._problem = self._problem or OSError(
-                    f"{self._log.files[self._number]}: {error.strerror if isinstance(error, OSError) and error.strerror else error}"
-                )
+                self._keep(error)
                 data = b""
             if not data:
                 self._stream.close()
@@ -78,12 +73,10 @@ class Chain(io.RawIOBase):
                 if self._ended or self._number == len(self._log.files) - 1 or self._sizes is not None:
                     continue
                 data = b"\n"  # a file that ends in the middle of a line
-            buffer[: len(data)] = data
-            self._place += len(data)
             self._ended = data.endswith(b"\n")
             if self._lines is not None:
                 self._lines += data.count(b"\n")
-            return len(data)
+            return data
 
     def _next(self) -> bool:
         """Open the next file. Whether there is one."""
@@ -95,26 +88,20 @@ class Chain(io.RawIOBase):
         try:
             self._stream = self._opener(self._log.files[self._number])
         except OSError as error:
-            self._problem = self._problem or OSError(f"{self._log.files[self._number]}: {error.strerror or error}")
+            self._keep(error)
             return self._next()
         return True
 
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
+    def _keep(self, error: Exception) -> None:
+        """The first file that cannot be read, and why: to be told at the end."""
+        self._problem = self._problem or OSError(f"{self._log.files[self._number]}: {getattr(error, 'strerror', None) or error}")
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """To any place if the sizes of the files are known, else only forward."""
+        if self._sizes is None:
+            return super().seek(offset, whence)
         if whence == io.SEEK_CUR:
             offset += self._place
-        if self._sizes is None:
-            if whence == io.SEEK_END or offset < self._place:
-                raise io.UnsupportedOperation("compressed files can be read forward only")
-            while self._place < offset and self.readinto(bytearray(min(_CHUNK, offset - self._place))):
-                pass
-            return self._place
         if whence == io.SEEK_END:
             offset += sum(self._sizes)
         self.release()

@@ -16,6 +16,7 @@ from ..trace import Location
 from .clean import clean, is_dirty
 from .clock import StampReader
 from .compiled import LINES
+from .continued import MOST_LINES
 from .framing import JOURNAL_NOTE, Framing, cut_bars
 from .headers import MANY_HEADERS
 from .joinable import Joinable
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 
 NEWLINE = b"#012"  # as syslog writes it
-MOST_LINES = 20_000  # of one message; what is behind them counts as one
 
 
 class SourceScanner(Joinable):

@@ -278,7 +278,7 @@ def _join_rotated(sources: list[Source]) -> list[Source]:
 
 def _go_on(files: list[str]) -> bool:
     """Whether the files are text of one format, and none begins before the one in front of it has ended, as exports do that overlap."""
-    from .clock import StampReader as Reader
+    from .clock import StampReader
     from .framing import detect
 
     reader: StampReader | None = None
@@ -293,7 +293,7 @@ def _go_on(files: list[str]) -> bool:
         if framing is None or framing.page or framing.packing is not None or fmt not in (None, framing.format):
             return False
         fmt = framing.format
-        reader = reader or Reader(fmt, 2000)
+        reader = reader or StampReader(fmt, 2000)
         at = _first_instant(head.split(b"\n", 1000)[:1000], reader)
         if at is not None and latest is not None and at < latest - _UNSORTED_US:
             return False

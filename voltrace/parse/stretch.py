@@ -44,7 +44,7 @@ class Stretch:
         self._add_events(start + np.flatnonzero(w.kind[start:stop] >= 0))
         if self._scan.kept is not None and self._places is not None:
             self._keep(self._scan.kept, self._places, start + np.flatnonzero(w.request[start:stop] >= 0))
-        tell_queues(scanner, self._lefts, self._marks, w, start, stop, self._number)
+        tell_queues(scanner, self._lefts, self._marks, w, start, stop)
         if len(records):
             np.frombuffer(scanner._latest, np.int64)[w.process[records]] = w.at[records]  # of each process its last line's stays
             scanner._last, scanner._unfinished = self._lefts[int(w.left[records[-1]])].header, False

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from .folded import Folded
+from .forward import Forward
 from .wrappings import Wrapping
 
 _CHUNK = 1 << 18
@@ -17,7 +18,7 @@ def unwrap(stream: BinaryIO, wrapping: Wrapping) -> BinaryIO:
     return io.BufferedReader(_Unwrapped(stream, wrapping), _CHUNK)
 
 
-class _Unwrapped(io.RawIOBase):
+class _Unwrapped(Forward):
     def __init__(self, stream: BinaryIO, wrapping: Wrapping) -> None:
         self._stream, self._wrapping = stream, wrapping
         self._rest = b""  # of the stream: a line that is not at its end yet
@@ -25,35 +26,13 @@ class _Unwrapped(io.RawIOBase):
         self._size = 0
         self._ready = memoryview(b"")
         self._ended = False
-        self._place = 0
+        super().__init__()
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
+    def take(self, size: int) -> memoryview:
         while not self._ready and not self._ended:
             self._ready = memoryview(self._next())
-        taken = self._ready[: len(buffer)]
-        buffer[: len(taken)] = taken
-        self._ready = self._ready[len(taken) :]
-        self._place += len(taken)
-        return len(taken)
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Forward only: what was passed has gone."""
-        if whence == io.SEEK_CUR:
-            offset += self._place
-        if whence == io.SEEK_END or offset < self._place:
-            raise io.UnsupportedOperation("an unwrapped stream can be read forward only")
-        while self._place < offset and self.readinto(bytearray(min(_CHUNK, offset - self._place))):
-            pass
-        return self._place
+        taken, self._ready = self._ready[:size], self._ready[size:]
+        return taken
 
     def close(self) -> None:
         self._stream.close()
