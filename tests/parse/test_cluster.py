@@ -193,7 +193,7 @@ from voltrace.cli.main import main
 from voltrace.parse.cluster import Cluster
 
 class Telling(Cluster):
-    def run(self, tasks):
+    def run(self, tasks, folder=None):
         for n, found in enumerate(super().run(tasks)):
             yield found
             print("begun", flush=True) if not n else None

@@ -2,12 +2,12 @@
 
 import multiprocessing
 import os
-import pickle
 import re
 from pathlib import Path
 
 import pytest
 from given import SAMPLES
+from here import Here
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,17 +21,6 @@ from voltrace.parse.sources import Source
 
 CASES = ["created", "driver-failure", "created-colour", "created-short", "created-oslo", "over-quota", "volume-killed", "sources", "created-threads"]
 OPTIONS = ReadOptions(2026, keep_lines=True)
-
-
-class Here:
-    """A crew that reads each piece in this process, as if it had come from another."""
-
-    def __init__(self, piece_bytes: int) -> None:
-        self.piece_bytes = piece_bytes
-
-    def run(self, tasks):
-        for task in tasks:
-            yield pickle.loads(pickle.dumps(task)), pickle.loads(pickle.dumps(read_piece(task)))
 
 
 def told(paths, by=None, options=OPTIONS):
@@ -200,3 +189,21 @@ def test_shelf__events_are_put_away_on_disk__durations_are_the_same(case, by, mo
     expected = durations([SAMPLES / case])
     monkeypatch.setattr(shelf.Shelf.__init__, "__defaults__", (50,))
     assert durations([SAMPLES / case], by) == expected
+
+
+@pytest.mark.parametrize("by", [None, Processes(2, 30_000)])
+def test_shelf__parts_measured_by_two_processes__durations_are_the_same(by, monkeypatch):
+    expected = durations([SAMPLES / "concurrent"])
+    monkeypatch.setattr(shelf.Shelf.__init__, "__defaults__", (50,))
+    monkeypatch.setattr(shelf, "_TOGETHER", 200)
+    assert durations([SAMPLES / "concurrent"], by) == expected
+
+
+def test_processes__share_killed__it_is_done_here():
+    def work(share, shares):
+        if share and os.getpid() != here:
+            os.kill(os.getpid(), 9)
+        return share, shares
+
+    here = os.getpid()
+    assert Processes(3).spread(work) == [(0, 3), (1, 3), (2, 3)]

@@ -1,18 +1,17 @@
 """Rotated files are one log: they tell what the undivided one tells, each line in the file in which it stands."""
 
 import gzip
-import pickle
 import re
 
 import pytest
 from given import SAMPLES
+from here import Here
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from voltrace.check.judge import judge_all
 from voltrace.encode import encode_check, encode_timeline
 from voltrace.parse.engine import ReadOptions, fetch_lines, read
-from voltrace.parse.pieces import read_piece
 from voltrace.parse.rotated import sets_of
 from voltrace.trace import LogSet
 
@@ -23,16 +22,6 @@ NAMES = {
     "hours": lambda n, count: "" if n == count - 1 else f".2026-11-22-{10 + n}",
     "no newest": lambda n, count: f".{count - n}",
 }
-
-
-class Here:
-    """A crew that reads small pieces in this process, as if each had come from another."""
-
-    piece_bytes = 4000
-
-    def run(self, tasks):
-        for task in tasks:
-            yield pickle.loads(pickle.dumps(task)), pickle.loads(pickle.dumps(read_piece(task)))
 
 
 def told(folder, crew=None, moved=lambda text: text):
@@ -81,7 +70,7 @@ def divide(case, folder, cuts, names, pack):
     cuts=st.lists(st.floats(0.01, 0.99), min_size=1, max_size=4),
     names=st.sampled_from(sorted(NAMES)),
     pack=st.booleans(),
-    crew=st.sampled_from([None, Here()]),
+    crew=st.sampled_from([None, Here(4000)]),
 )
 def test_rotated__cut_anywhere__tells_the_same_with_places_in_the_parts(case, cuts, names, pack, crew, tmp_path_factory):
     folder = tmp_path_factory.mktemp("rotated")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 
 import numpy as np
@@ -14,11 +14,11 @@ import numpy as np
 from ..lifecycle import SERVICES, VOLUME_CREATE
 from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, LogSet, Reading, Timeline, place
 from .framing import split_suffix
-from .join import join_accesses
+from .join import find_told, join_accesses
 from .offsets import tell_offsets
 from .order import Raw, causal_order, drop_copies, drop_stretches, merge_sources
 from .repair import read_elided
-from .shelf import PARTS, Shelf
+from .shelf import Shelf
 from .steps import find_step
 from .tables import NO_REQUEST, Access, RequestInfo, Scan, Seen
 from .timeline import TimelineBuilder
@@ -48,11 +48,9 @@ class Assembler:
         if any(isinstance(name, LogSet) for name in scan.sources):
             named = {name: name for name in scan.sources}
             scan.diagnostics = [replace(d, where=place(named.get(d.where.path, d.where.path), d.where.line)) if d.where else d for d in scan.diagnostics]
-        self.scan, self.layouts, self._shelf = scan, layouts, shelf or Shelf()
+        self.scan, self.layouts, self._shelf = scan, layouts, shelf
         self._whole = self  # of which this may become a part
-        self.part: int | None = None
-        self._index_events()
-        self.seen = _ByRequest(np.frombuffer(scan.seen.request, np.int32), len(scan.requests))
+        self._index()
         self.kept = _ByRequest(np.frombuffer(scan.kept.request, np.int32), len(scan.requests)) if scan.kept is not None else None
         self._names = [p.name for p in scan.processes]
         self._accesses: dict[int, Access] | None = None
@@ -61,39 +59,39 @@ class Assembler:
             if diagnostic.request_id:
                 self._noted[diagnostic.request_id].append(diagnostic)
 
-    def _index_events(self) -> None:
-        self.events = _ByRequest(np.frombuffer(self.scan.events.request, np.int32), len(self.scan.requests))
+    def _index(self) -> None:
+        scan = self.scan
+        self.events, self.seen = (_ByRequest(np.frombuffer(table.request, np.int32), len(scan.requests)) for table in (scan.events, scan.seen))
 
-    def parts(self) -> Iterator[Assembler]:
-        """Assemblers of all requests, each of some: more than one if events were put away on disk."""
-        if not self._shelf.is_used:
-            yield self
-            return
-        self.pending()  # once for all parts
-        for number, events in self._shelf.parts(self.scan):
-            part = copy(self)
-            part.scan, part.part = copy(self.scan), number
-            part.scan.events = events
-            part._index_events()
-            yield part
+    def parts(self) -> list[Callable[[], Assembler]]:
+        """What gives assemblers of all requests, each of some: more than one if events were put away on disk."""
+        shelf = self._shelf
+        if shelf is None or not shelf.is_used:
+            return [lambda: self]
+        return [partial(self._part, shelf, first, last) for first, last in shelf.parts(self.scan)]
+
+    def _part(self, shelf: Shelf, first: int, last: int) -> Assembler:
+        part = copy(self)
+        part.scan = copy(self.scan)
+        part.scan.events, part.scan.seen = shelf.read(self.scan, first, last)
+        part.pending = shelf.find(self.scan, self.pending, first, last)
+        part._index()
+        return part
 
     @property
     def accesses(self) -> dict[int, Access]:
         """The web server's line of each request that can be told to have one."""
         whole = self._whole
         if whole._accesses is None:
-            whole._accesses = join_accesses(whole.scan, self._shelf.told(whole.scan))
+            whole._accesses = join_accesses(whole.scan, self._shelf.told(whole.scan) if self._shelf is not None else find_told(whole.scan))
         return whole._accesses
 
     @cached_property
-    def _pending(self) -> np.ndarray:
+    def pending(self) -> np.ndarray:
+        """The requests of which a line of the web server may tell something."""
         found = np.zeros(len(self.scan.requests), bool)
         found[np.frombuffer(self.scan.accesses.pending, np.int32)] = True
         return np.flatnonzero(found)
-
-    def pending(self) -> np.ndarray:
-        """The requests of which a line of the web server may tell something."""
-        return self._pending if self.part is None else self._pending[self._pending % PARTS == self.part]
 
     @cached_property
     def lasting(self) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import signal
 import warnings
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from socket import gethostname
@@ -17,7 +17,8 @@ from typing import Any
 
 from .. import __version__
 from ..errors import UsageError, VoltraceError
-from .crew import AHEAD, PIECE
+from .crew import AHEAD, PIECE, T
+from .folder import Folder
 from .pieces import Piece, Task, read_piece
 
 Mark = tuple[int, int]  # size of a file when its pieces were planned, and a checksum of a piece's first bytes
@@ -39,8 +40,12 @@ class Cluster:
             raise UsageError("--dask needs the package's extra: pip install 'voltrace[distributed]'")
         self.address, self.count, self.piece_bytes = address, count, piece_bytes
 
-    def run(self, tasks: list[Task]) -> Iterator[tuple[Task, Piece]]:
-        """The pieces of these tasks, in their order. Dask gives a piece whose worker is lost to another; what it gives up is read here.
+    def spread(self, work: Callable[[int, int], T]) -> list[T]:
+        """Done here, all of it: what has been read is here."""
+        return [work(0, 1)]
+
+    def run(self, tasks: list[Task], folder: Folder | None = None) -> Iterator[tuple[Task, Piece]]:
+        """The pieces of these tasks, in their order, with all their events. Dask gives a piece whose worker is lost to another; what it gives up is read here.
 
         Raises UsageError if no scheduler answers, if there are no workers, or if one has another voltrace or sees other files; VoltraceError if
         the scheduler is lost.

@@ -47,11 +47,15 @@ class Continued(Headers):
 
     def relieve(self, shelf: Shelf) -> None:
         """Let events be put away that are complete, if there are many."""
+        if shelf.is_full_with(self.scan):
+            self.put_away(shelf)
+
+    def put_away(self, shelf: Shelf) -> None:
+        """Let events be put away that are complete."""
         if self._interrupted:
             return
         records = sorted(self._open.values(), key=lambda record: record.event)
-        places = shelf.relieve(self.scan, [record.event for record in records])
-        for record, place in zip(records, places or ()):
+        for record, place in zip(records, shelf.put(self.scan, [record.event for record in records])):
             record.event = place
 
     def _keep_open(self, record: Open) -> None:

@@ -6,10 +6,13 @@ import pickle
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from .folder import Folder
 from .pieces import Piece, Task, prepare, read_piece
 from .remote import runs_threads
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import BaseContext
 
+T = TypeVar("T")
 PIECE = 24 << 20
 AHEAD = 2  # pieces that each worker may be ahead of the joining
 _TRIES = 3
@@ -28,8 +32,12 @@ class Crew(Protocol):
 
     piece_bytes: int
 
-    def run(self, tasks: list[Task]) -> Iterator[tuple[Task, Piece]]:
-        """The pieces of these tasks, in their order."""
+    def run(self, tasks: list[Task], folder: Folder | None = None) -> Iterator[tuple[Task, Piece]]:
+        """The pieces of these tasks, in their order. ``folder`` is where workers on this machine may put events away."""
+        ...
+
+    def spread(self, work: Callable[[int, int], T]) -> list[T]:
+        """What ``work`` gives for the number of each share, and how many there are: shares are done at the same time."""
         ...
 
 
@@ -39,22 +47,49 @@ class Processes:
     def __init__(self, count: int, piece_bytes: int = PIECE) -> None:
         self.count, self.piece_bytes = count, piece_bytes
 
-    def run(self, tasks: list[Task]) -> Iterator[tuple[Task, Piece]]:
+    def run(self, tasks: list[Task], folder: Folder | None = None) -> Iterator[tuple[Task, Piece]]:
         """The pieces of these tasks, in their order. The workers begin at once, whatever is done before the first piece is asked for."""
         prepare(tasks[0])  # here, once, and not in each of them
-        gang = _Gang(self.count, tasks)
+        gang = _Gang(self.count, [replace(task, folder=folder.path) for task in tasks] if folder else tasks)
         gang.hand_out(0)
         return gang.pieces()
+
+    def spread(self, work: Callable[[int, int], T]) -> list[T]:
+        """What ``work`` gives for each share: all but the first are done by processes that are forked from this one, and know what it knows."""
+        if self.count < 2 or not _can_fork():
+            return [work(0, 1)]
+        context = get_context("fork")
+        others = []
+        for share in range(1, self.count):
+            answers, answered = context.Pipe(duplex=False)
+            _widen(answers)
+            process = context.Process(target=_answer, args=(answered, work, share, self.count), daemon=True)
+            process.start()
+            answered.close()
+            others.append((process, answers))
+        found = [work(0, self.count)]
+        for share, (process, answers) in enumerate(others, 1):
+            with answers:
+                try:
+                    found.append(pickle.loads(answers.recv_bytes()))
+                except (EOFError, OSError):  # it was killed, or failed: here that is at least seen
+                    found.append(work(share, self.count))
+            process.join()
+        return found
+
+
+def _answer(answered: Connection, work: Callable[[int, int], object], share: int, shares: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(Exception):
+        answered.send_bytes(pickle.dumps(work(share, shares), pickle.HIGHEST_PROTOCOL))
 
 
 class _Gang:
     """Workers at work on a list of tasks."""
 
     def __init__(self, count: int, tasks: list[Task]) -> None:
-        import multiprocessing
-
         # Forked workers have all that is imported; where threads make that unsafe, they start anew.
-        self._context = multiprocessing.get_context("fork" if sys.platform == "linux" and not runs_threads() else "spawn")
+        self._context = get_context("fork" if _can_fork() else "spawn")
         self._tasks, self._ahead = tasks, count * AHEAD
         self._waiting = deque(range(len(tasks)))
         self._failed = [0] * len(tasks)  # how many workers died of it
@@ -156,6 +191,10 @@ def _work(asked: Connection, answered: Connection, others: list[Connection]) -> 
             except Exception as error:
                 told = error
             answered.send_bytes(pickle.dumps(told, pickle.HIGHEST_PROTOCOL))
+
+
+def _can_fork() -> bool:
+    return sys.platform == "linux" and not runs_threads()
 
 
 def _widen(pipe: Connection) -> None:

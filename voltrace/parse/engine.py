@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import SourceError
 from ..trace import Diagnostic, Location, Reading, Timeline, place
+from .folder import Folder
 from .pieces import Piece, Progress, ReadOptions, Task, plan_source, read_source
 from .sources import READ_ERRORS, Source, find_sources
 from .tables import DECIDING, Scan
@@ -58,13 +59,13 @@ def read_durations(
     Raises as `read` does.
     """
     options = replace(options, facts=DECIDING)
-    begun = _begin(paths, options, crew)
-    from .observe import measure
-    from .shelf import Shelf
+    with Folder() as folder:
+        begun = _begin(paths, options, crew, folder)
+        from .observe import measure
+        from .shelf import Shelf
 
-    with Shelf() as shelf:
-        assembler, bad = _finish(begun, options, progress, shelf)
-        return *measure(assembler), bad
+        assembler, bad = _finish(begun, options, progress, Shelf(folder))
+        return *measure(assembler, crew.spread if crew else None), bad
 
 
 @dataclass(slots=True)
@@ -76,12 +77,12 @@ class _Begun:
     bad: list[Diagnostic]
 
 
-def _begin(paths: list[str], options: ReadOptions, crew: Crew | None) -> _Begun:
-    """Find the sources, and let the crew begin if there is enough to read."""
+def _begin(paths: list[str], options: ReadOptions, crew: Crew | None, folder: Folder | None = None) -> _Begun:
+    """Find the sources, and let the crew begin if there is enough to read. ``folder`` is where events may be put away."""
     sources, nowhere = find_sources(paths)
     bad = [Diagnostic("unreadable-source", str(error), Location(path, 1)) for path, error in nowhere]
     tasks = [task for source in sources for task in plan_source(source, options, crew.piece_bytes)] if crew else []
-    return _Begun(sources, crew.run(tasks) if crew and len(tasks) > 1 else None, bad)
+    return _Begun(sources, crew.run(tasks, folder) if crew and len(tasks) > 1 else None, bad)
 
 
 def _finish(begun: _Begun, options: ReadOptions, progress: Progress | None, shelf: Shelf | None = None) -> tuple[Assembler, list[Diagnostic]]:

@@ -6,11 +6,22 @@ import numpy as np
 
 from .tables import ANSWERS, Access, Scan
 
+TELLS = ("request", "kind", "fact")
+
+
+def find_told(scan: Scan, rows: np.ndarray | None = None) -> np.ndarray:
+    """Request, kind and fact of the events (of these rows) that tell what was asked and answered: one line each, one column an event."""
+    telling = np.array([scan.tells(number, ANSWERS) for number in range(len(scan.kinds))] or [False])
+    tells = telling[np.frombuffer(scan.events.kind, np.int32)]
+    if rows is not None:
+        tells &= rows
+    return np.stack([np.frombuffer(getattr(scan.events, name), np.int32)[tells] for name in TELLS])
+
 
 def join_accesses(scan: Scan, told: np.ndarray) -> dict[int, Access]:
     """The access line of each request that has one for certain: by worker, order, method, path and status.
 
-    ``told`` are request, kind and fact of the events that tell what was asked and answered.
+    ``told`` is what `find_told` found.
     """
     facts = _answer_facts(scan, told)
     joined: dict[int, Access] = {}
@@ -35,7 +46,7 @@ def _answer_facts(scan: Scan, told: np.ndarray) -> dict[int, dict]:
     """Of each request the first facts of method, address and status."""
     found: dict[int, dict] = {}
     known: dict[tuple[int, int], dict] = {}  # what is said often was kept once
-    for request, kind, fact in told.tolist():
+    for request, kind, fact in told.T.tolist():
         facts = known.get((kind, fact))
         if facts is None:
             facts = known[kind, fact] = {name: value for name, value in (scan.decode(kind, fact) or {}).items() if name in ANSWERS}

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
 
 import numpy as np
 
-from ..trace import Diagnostic, EventTable, Location, LogSet, Process
+from ..trace import Diagnostic, Location, LogSet, Process
 from .headers import widen
 from .pieces import Layout, Piece, Task, open_scanner, range_blocks
 from .records import MOST_STEPS, MOST_UNMATCHED
 from .scan import SourceScanner
-from .shelf import Shelf
+from .shelf import Change, Shelf
 from .tables import NO_REQUEST, Header, Interrupted, Open, Scan
 
 
@@ -30,9 +29,9 @@ class Joiner:
             self._end_source()
             if piece.layout is not None:
                 self.layouts.append(piece.layout.framing.format.layout)
-            _Addition(self.scan, piece).add_all()
-            if self._shelf is not None:
-                self._shelf.relieve(self.scan, [])
+            _Addition(self.scan, piece, self._shelf).add_all()
+            if self._shelf is not None and self._shelf.is_full_with(self.scan):
+                self._shelf.put(self.scan, [])
             return
         if not task.start:
             self._end_source()
@@ -43,7 +42,7 @@ class Joiner:
             if isinstance(keeper.name, LogSet):
                 keeper.name.begin(number, keeper.lines_before() + 1)
         if not task.start or _follows(keeper, task, piece):
-            _Addition(self.scan, piece, keeper).add_all()
+            _Addition(self.scan, piece, self._shelf, keeper).add_all()
         else:
             for block in range_blocks(task):
                 keeper.feed(block)
@@ -82,8 +81,8 @@ def _follows(keeper: SourceScanner, task: Task, piece: Piece) -> bool:
 class _Addition:
     """A piece on its way into a scan: its numbers for requests, processes, origins and kinds, translated."""
 
-    def __init__(self, scan: Scan, piece: Piece, keeper: SourceScanner | None = None) -> None:
-        self.scan, self.piece, self.keeper = scan, piece, keeper
+    def __init__(self, scan: Scan, piece: Piece, shelf: Shelf | None, keeper: SourceScanner | None = None) -> None:
+        self.scan, self.piece, self.shelf, self.keeper = scan, piece, shelf, keeper
         own = piece.scan
         self.requests = [scan.request(request_id) for request_id in own.requests]
         self.processes = [scan.process(*key) for key in own.process_keys()]
@@ -116,10 +115,7 @@ class _Addition:
             found = scan.steps.setdefault((self.processes[process], self.sources[source]), [])
             found += [(line + self.base, message) for line, message in steps][: MOST_STEPS - len(found)]
         self._add_unmatched()
-        self._add_rows(scan.events, own.events)
-        _extend(
-            scan.seen, own.seen, {"request": self._of(self.requests), "origin": self._of(self.origins), "begun_line": self._moved, "ended_line": self._moved}
-        )
+        self._add_rows()
         if scan.kept is not None and own.kept is not None:
             _extend(scan.kept, own.kept, {"request": self._of(self.requests), "source": self._of(self.sources), "line": self._moved})
         scan.lines += own.lines
@@ -132,7 +128,7 @@ class _Addition:
 
     # -- columns -----------------------------------------------------------------------------------------------------------
 
-    def _of(self, numbers: list[int]) -> Callable[[np.ndarray], np.ndarray]:
+    def _of(self, numbers: list[int]) -> Change:
         """Translates a column; -1 stays -1."""
         table = np.array([*numbers, -1], np.int32)
         return lambda column: table[column]
@@ -140,18 +136,26 @@ class _Addition:
     def _moved(self, column: np.ndarray) -> np.ndarray:
         return column + self.base
 
-    def _add_rows(self, to: EventTable, own: EventTable) -> None:
-        facts = len(to.facts)
-        columns = {
+    def _add_rows(self) -> None:
+        """Add events and what was seen, and take what was put away."""
+        events, own = self.scan.events, self.piece.scan
+        facts = len(events.facts)
+        changes: dict[str, Change] = {
             "request": self._of(self.requests),
             "kind": self._of(self.kinds),
             "origin": self._of(self.origins),
-            "line": self._moved,
             "fact": lambda column: np.where(column < 0, -1, column + facts).astype(np.int32),
+            "line": self._moved,
+            "begun_line": self._moved,
+            "ended_line": self._moved,
         }
+        for bundle in self.piece.bundles:
+            assert self.shelf is not None
+            self.shelf.adopt(bundle, changes)
         for name in ("request", "kind", "origin", "line", "at", "uuid", "fact"):
-            _extend_column(getattr(to, name), getattr(own, name), columns.get(name))
-        to.facts += own.facts
+            _extend_column(getattr(events, name), getattr(own.events, name), changes.get(name))
+        events.facts += own.events.facts
+        _extend(self.scan.seen, own.seen, changes)
 
     def _add_accesses(self) -> None:
         """The first line of each worker in a range may also be about what the worker was at work on before the range."""
@@ -244,12 +248,12 @@ def _first_rows(pids: array) -> list[tuple[int, int]]:
     return list(found.items())
 
 
-def _extend(to, own, columns: dict[str, Callable[[np.ndarray], np.ndarray]]) -> None:
+def _extend(to, own, columns: dict[str, Change]) -> None:
     for name in to.__slots__:
         _extend_column(getattr(to, name), getattr(own, name), columns.get(name))
 
 
-def _extend_column(to: array, own: array, change: Callable[[np.ndarray], np.ndarray] | None) -> None:
+def _extend_column(to: array, own: array, change: Change | None) -> None:
     if change is None:
         to.extend(own)
     elif len(own):

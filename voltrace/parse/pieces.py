@@ -24,7 +24,7 @@ from .tables import Header, Interrupted, Open, Scan
 
 if TYPE_CHECKING:
     from .packed import EntryScanner
-    from .shelf import Shelf
+    from .shelf import Bundle, Shelf
 
 Progress = Callable[[str, int], None]
 Clock = tuple[int, int, bool]
@@ -70,7 +70,7 @@ class Layout:
 class Task:
     """A piece to be read: a source, or with ``layout`` a range of its bytes, with its first stamp and where the clock is thought to stand there.
 
-    ``files`` are the numbers of those of the source's files that begin with the range.
+    ``files`` are the numbers of those of the source's files that begin with the range. ``folder`` is where events may be put away, for workers that see it.
     """
 
     source: Source
@@ -81,13 +81,18 @@ class Task:
     clock: Clock | None = None
     first_stamp: bytes | None = None
     files: tuple[int, ...] = ()
+    folder: str | None = None
 
 
 @dataclass(slots=True)
 class Piece:
-    """What a worker found: the scan, and of a range what `joining` must know about its two ends. ``problem`` says why it was not read to its end."""
+    """What a worker found: the scan, the ``bundles`` that it put away, and of a range what `joining` must know about its two ends.
+
+    ``problem`` says why it was not read to its end.
+    """
 
     scan: Scan
+    bundles: list[Bundle] = field(default_factory=list)
     layout: Layout | None = None
     problem: str | None = None
     size: int = 0
@@ -108,11 +113,21 @@ class Piece:
 def read_piece(task: Task) -> Piece:
     """Read a piece. What cannot be read is told in the piece, not raised."""
     scan = Scan(task.options.keep_lines, task.options.facts)
+    shelf = None
+    if task.folder is not None:
+        from .shelf import Shelf
+
+        shelf = Shelf(task.folder)
     if task.layout is None:
         piece = Piece(scan)
-        piece.layout, piece.problem = read_source(scan, task.source, task.options)
-        return piece
-    return _read_range(scan, task, task.layout)
+        piece.layout, piece.problem = read_source(scan, task.source, task.options, shelf=shelf)
+        if shelf is not None:
+            shelf.put(scan, [])
+    else:
+        piece = _read_range(scan, task, task.layout, shelf)
+    if shelf is not None:
+        piece.bundles = shelf.bundles
+    return piece
 
 
 def prepare(task: Task) -> None:
@@ -231,8 +246,8 @@ def describe(error: Exception, begun: bool) -> str:
 # -- ranges ----------------------------------------------------------------------------------------------------------------
 
 
-def _read_range(scan: Scan, task: Task, layout: Layout) -> Piece:
-    piece = Piece(scan, layout)
+def _read_range(scan: Scan, task: Task, layout: Layout, shelf: Shelf | None) -> Piece:
+    piece = Piece(scan, layout=layout)
     scanner = open_scanner(scan, task.source.name, layout, task.options.zone)
     assert isinstance(scanner, SourceScanner)
     if task.start:
@@ -245,6 +260,8 @@ def _read_range(scan: Scan, task: Task, layout: Layout) -> Piece:
     except READ_ERRORS as error:
         piece.problem = describe(error, True)
     scanner.settle()
+    if shelf is not None:
+        scanner.put_away(shelf)
     scanner.report(piece)
     return piece
 

@@ -188,7 +188,7 @@ def find_variants(assembler: Assembler, coder: Coder) -> tuple[list[Variant], li
     """The variants of a scan, and the requests that must be put together one by one: those that are not plain, and variants of few."""
     scan = assembler.scan
     found = sort_events(assembler)
-    pending = set(assembler.pending().tolist())
+    pending = set(assembler.pending.tolist())
     _spoil_unanswered(scan, found, coder.deciding, pending)
     rows = found.rows
     kind, origin = (np.frombuffer(getattr(scan.events, name), np.int32)[rows] for name in ("kind", "origin"))

@@ -40,12 +40,16 @@ def stats_table(groups: Mapping[Key, Sequence[int] | numpy.ndarray]) -> list[Tim
     """
     import numpy
 
+    def total(key: Key) -> int:
+        return int(numpy.sum(groups[key], dtype=numpy.int64))
+
+    known = [key for key in ranked(groups) if len(groups[key])]
+    whole = sum(total(key) for key in known if key[0] == "request")
     rows = []
-    durations = {key: numpy.asarray(groups[key], numpy.int64) for key in ranked(groups) if len(groups[key])}
-    whole = sum(int(values.sum()) for (kind, _, _), values in durations.items() if kind == "request")
-    for key, values in durations.items():
+    for key in known:
+        values = numpy.asarray(groups[key], numpy.int64)
         times = (int(values.min()), *quantiles(values), int(values.max()))
-        share = round(int(values.sum()) / whole * 100, 2) if whole else None
+        share = round(total(key) / whole * 100, 2) if whole else None
         rows.append(Times(*key, len(values), *(round(us / 1e6, 6) for us in times), share))  # type: ignore[call-arg]
     return rows
 
