@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from functools import partial, reduce
 from operator import or_
 
@@ -25,6 +25,7 @@ _LIST_MARKS = b" u'\"[]"
 _VOLUME, _SIZE, _RESERVED, _ADMITTED, _CHOSEN = "volume", "size", "reserved", "admitted", "chosen"
 _GROUPS = {_VOLUME: 0, _SIZE: 1, _RESERVED: 2, _ADMITTED: 3, _CHOSEN: 3}
 _TUPLES = {tuple}
+_AT_ONCE = 200  # requests: what is known of so many stays near the processor
 _ROLES = {"volume_id": _VOLUME, "size_gb": _SIZE, "reservations": _RESERVED, "backends": _ADMITTED, "backend": _CHOSEN}
 
 
@@ -95,15 +96,20 @@ class Relations:
             self._roles.append([(n, role, 1 << (marks + i)) for i, (n, role) in enumerate(roles)])
             marks += len(roles)
 
-    def of(self, variant: Variant) -> Iterator[Hashable | None]:
+    def of(self, variant: Variant) -> list[Hashable | None]:
         """Of each request of a variant what those that are judged alike must have in common; None if it must be judged alone."""
         events = self._scan.events
         kinds = np.frombuffer(events.kind, np.int32)[variant.rows[0]].tolist()
         columns = [n for n, kind in enumerate(kinds) if self._roles[kind]]
         wanted = _Wanted([self._roles[kinds[n]] for n in columns])
-        facts = events.facts
-        for row in np.frombuffer(events.fact, np.int32)[variant.rows[:, columns]].tolist():
-            yield wanted.relate([facts[fact] if fact >= 0 else () for fact in row])
+        own = events.facts
+        rows = np.frombuffer(events.fact, np.int32)[variant.rows[:, columns]]
+        found: list[Hashable | None] = []
+        for n in range(0, len(rows), _AT_ONCE):
+            some = rows[n : n + _AT_ONCE]
+            facts = [[own[fact] if fact >= 0 else () for fact in column] for column in some.T.tolist()]
+            found += (wanted.relate_all(facts) or [wanted.relate(list(one)) for one in zip(*facts)]) if facts else [0] * len(some)
+        return found
 
 
 class _Wanted:
@@ -118,6 +124,31 @@ class _Wanted:
         self._all = reduce(or_, self._marks, 0)
         groups = [_GROUPS[role] for role in self._roles]
         self._volumes, self._sizes, self._reserved, self._routes = (slice(bisect_left(groups, n), bisect_right(groups, n)) for n in range(4))
+
+    def relate_all(self, facts: list[list]) -> list[Hashable | None] | None:
+        """What `relate` says of many requests, if all of them have all of these facts and nothing is to be said against any; else None.
+
+        ``facts`` are those of each event, one a request.
+        """
+        if any(set(map(type, column)) != _TUPLES or () in column for column in facts):
+            return None
+        values = [[own[place] for own in facts[event]] for event, place in self._places]
+        if any(None in column for column in values):
+            return None
+        reserved = values[self._reserved]
+        reserved = [column for n, column in enumerate(reserved) if column not in reserved[:n]]
+        if any(b"..." in value for column in reserved for value in column):
+            return None
+        reserved = [[value.translate(None, _LIST_MARKS) for value in column] for column in reserved]
+        if any(column != group[0] for group in (values[self._volumes], values[self._sizes], reserved) for column in group[1:]):
+            return None
+        admitted: list[bytes] | None = None
+        for role, column in zip(self._roles[self._routes], values[self._routes]):
+            if role is _ADMITTED:
+                admitted = column
+            elif admitted is not None and not all(b"'%s'" % value in among for value, among in zip(column, admitted)):
+                return None
+        return [self._all] * len(facts[0])
 
     def relate(self, facts: list) -> Hashable | None:
         """Which facts a request has that should stay the same; None if they do not, or if what is known of them has another shape."""
