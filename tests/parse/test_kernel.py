@@ -128,11 +128,19 @@ def test_files__put_together__are_read_the_same():
         assert_same({"all.log": b"\n".join(own)})
 
 
-@pytest.mark.parametrize("first,then", [(b"Dec 31", b"Jan  1"), (b"Jan  1", b"Dec 31"), (b"Feb 28", b"Feb 29"), (b"Jul  1", b"Dec 31")])
-def test_years__that_turn_back_and_forth__are_read_the_same(first, then):
-    for seed in range(3):
+@pytest.mark.parametrize(
+    "days", ["Dec 31,Jan  1", "Jan  1,Dec 31", "Feb 28,Feb 29", "Jul  1,Dec 31", "Jan  1,Dec 30,Dec 31", "Nov 30,Dec 30,Dec 31", "Mar  1,Mar  2,Mar 31"]
+)
+def test_years__that_turn_back_and_forth__are_read_the_same(days):
+    for seed in range(6):
         chance = random.Random(seed)
-        turned = {name: b"\n".join(chance.choice([first, then]) + line[6:] for line in data.splitlines()) for name, data in files("created").items()}
+        turned = {}
+        for name, data in files("created").items():
+            lines = data.splitlines()
+            own: list[str] = []
+            while len(own) < len(lines):  # line by line, or so many of a day in a row
+                own += [chance.choice(days.split(","))] * (chance.randint(1, 60) if seed % 2 else 1)
+            turned[name] = b"\n".join(day.encode() + line[6:] for day, line in zip(own, lines))
         assert_same(turned)
 
 

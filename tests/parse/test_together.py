@@ -6,12 +6,15 @@ from hypothesis import example, settings
 from hypothesis import given as given_
 from hypothesis import strategies as st
 
+from voltrace.formats import FORMATS
 from voltrace.messages import catalogue
 from voltrace.parse import groups
 from voltrace.parse.clean import clean, clean_all, is_dirty
+from voltrace.parse.clock import StampReader
 from voltrace.parse.forms import MISSING
 from voltrace.parse.headers import Pending
 from voltrace.parse.heard import CAREFUL, UNKNOWN, Hearing
+from voltrace.parse.instants import Instants
 from voltrace.parse.marks import SPARE, Marks
 from voltrace.parse.queues import Queues
 from voltrace.parse.tables import Header, Scan
@@ -39,6 +42,24 @@ def test_numbers__of_any_bytes__are_those_of_digits(texts, digits):
     assert found == [int(text[:digits]) if text[:digits].isdigit() else -1 for text in texts]
 
 
+STAMPS = st.builds("{} {:2d} 10:00:{:02d}.000000".format, st.sampled_from(["Dec", "Dec", "Jan", "Jul"]), st.sampled_from([1, 29, 30, 31]), st.integers(0, 59))
+
+
+@settings(max_examples=500)
+@given_(STAMPS, st.lists(STAMPS, min_size=2, max_size=12), st.randoms(use_true_random=False))
+def test_instants__of_stamps_that_are_looked_at_together__are_those_in_any_order(first, stamps, chance):
+    marks = Marks(b"".join(stamp.encode() + b"\n" for stamp in stamps) + bytes(SPARE))
+    days = Instants(FORMATS["short-precise"], 22, lambda stamp: None).days(marks, marks.starts[: len(stamps)])
+    own = [stamp.encode() for stamp, day in zip(stamps, days.tolist()) if day == days[0]]
+    shuffled = chance.sample(own, len(own))
+    found = []
+    for order in (own, shuffled):
+        reader = StampReader(FORMATS["short-precise"], 2026)
+        reader.read(first.encode())
+        found.append(({stamp: reader.read(stamp) for stamp in order}, reader.state))
+    assert found[0] == found[1]
+
+
 @given_(st.integers(1, 40), st.data())
 def test_first_in_rows__of_any_marks__is_the_first(width, data):
     rows = data.draw(st.lists(st.lists(st.booleans(), min_size=width, max_size=width), min_size=1, max_size=30))
@@ -64,6 +85,7 @@ def test_group__of_any_pieces__puts_together_only_what_is_the_same(factor, given
 
 
 ROWS = [row for row in catalogue() if row.level in ("DEBUG", "INFO", "WARNING") and row.logger.startswith("cinder") and not row.logger.endswith("*")]
+_VOLUME_LOGGER = "cinder.volume.flows.manager.create_volume"
 VALUES = st.text(st.sampled_from("ab :'{}(.1"), max_size=6)
 
 
@@ -76,10 +98,10 @@ def test_forms__of_messages_that_were_heard__say_of_others_what_hearing_them_say
     fitting = scan.catalogue.candidates(row.level, row.logger)
     voice = hearing.voice(Header(0, 0, 0, row.level, row.logger, fitting))
     suffix = st.sampled_from([" {{(pid=1) f /p.py:1}}", " {{(pid=2) f /p.py:1}}", " {{(pid=1) {{ /p.py:1}}", " {{(pid=1) f /p.py:1}} ", ""])
-    bodies = []
+    bodies, others = [], st.sampled_from([literal.decode().replace("\n", " ") for other in fitting for literal in other.literals])
     for _ in range(data.draw(st.integers(2, 12))):
         own = data.draw(st.sampled_from([row, row, data.draw(st.sampled_from(fitting))]))
-        values = data.draw(st.lists(VALUES, min_size=len(own.fields), max_size=len(own.fields)))
+        values = data.draw(st.lists(st.one_of(VALUES, others), min_size=len(own.fields), max_size=len(own.fields)))
         text = b"".join(literal + value.encode() for literal, value in zip(own.literals, [*values, ""]))
         bodies.append(text + data.draw(suffix).encode())
     text = b"".join(body + b"\n" for body in [b"x" * SPARE, *bodies, b"x" * SPARE])
@@ -94,6 +116,21 @@ def test_forms__of_messages_that_were_heard__say_of_others_what_hearing_them_say
             assert said[0] == expected, body
         elif (expected >> 32) not in (CAREFUL, UNKNOWN):
             hearing.hear(voice, body, (int(keys[0]), 0))
+
+
+def test_forms__name_that_makes_a_message_of_another_row__is_heard():
+    """Both begin with `Volume `, and the other row is tried before: a volume's name may hold what stands in its messages."""
+    scan = Scan(facts=frozenset({"retry"}))
+    hearing = Hearing(scan, "devstack")
+    voice = hearing.voice(Header(0, 0, 0, "INFO", _VOLUME_LOGGER, scan.catalogue.candidates("INFO", _VOLUME_LOGGER)))
+    names = [b"x" * 60, b"y" * 60, b"x: being created as raw with specification: {}".ljust(60, b"x")]
+    bodies = [b"Volume %s (%s): created successfully" % (name, b"4" * 36) for name in names]
+    marks = Marks(b"".join(body + b"\n" for body in [b"x" * SPARE, *bodies, b"x" * SPARE]))
+    left, starts, ends = np.zeros(3, np.int32), marks.starts[1:4], marks.ends[1:4]
+    _, keys = hearing.forms.find(marks, left, starts, ends)
+    said = hearing.hear(voice, bodies[0], (int(keys[0]), 0))
+    assert hearing.forms.find(marks, left, starts, ends)[0].tolist() == [said, said, MISSING]
+    assert hearing.hear(voice, bodies[2], (int(keys[2]), 0)) != said
 
 
 STEPS = st.lists(st.one_of(st.tuples(st.sampled_from([1, 2]), st.integers(0, 30)), st.sampled_from([1, 2])), max_size=200)

@@ -77,7 +77,9 @@ class FastLines:
         """The lines of a block, each of which ends in it; the number of the line behind them."""
         marks = Marks(data)
         places = np.append(marks.starts, marks.ends[-1] + 1) + offset if self.scan.kept is not None else None
-        if marks.is_dirty or (not data.isascii() and BOM in data):
+        if not marks.is_ascii:
+            self.scanner.check_text(data)
+        if marks.is_dirty or (not marks.is_ascii and BOM in data):
             marks = Marks(clean_all(data))
         at, count = 0, len(marks)
         while at < count:

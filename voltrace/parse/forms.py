@@ -26,6 +26,7 @@ class Forms:
 
     def __init__(self) -> None:
         self._rows: dict[int, int] = {}  # by key: its row in the tables
+        self._signs: dict[int, tuple[bytes, ...]] = {}  # by row: what must not stand in messages
         self._who, self._said = np.zeros(_MOST, np.int64), np.zeros(_MOST, np.int64)
         self._places = np.zeros((_MOST, _WORDS), np.intp)
         self._masks, self._values = np.zeros((_MOST, _WORDS), np.uint64), np.zeros((_MOST, _WORDS), np.uint64)
@@ -55,10 +56,17 @@ class Forms:
             tails = marks.pieces(ends[like] - _END, _END).view(np.uint64) & self._end_masks.take(rows, axis=0)
             same &= (tails == self._ends.take(rows, axis=0)).all(axis=1)
             said[like[same]] = self._said[rows[same]]
+            for row, signs in self._signs.items():
+                for n in like[same & (rows == row)].tolist():
+                    if any(marks.data.find(sign, starts[n], ends[n]) >= 0 for sign in signs):
+                        said[n] = MISSING
         return said, keys
 
-    def learn(self, key: int, left: int, body: bytes, literals: Iterable[tuple[int, int]], cut: int, said: int) -> bool:
-        """Messages of this key that have these pieces (from, to) in common with this one, and all from ``cut`` on, say the same. False if that is too much."""
+    def learn(self, key: int, left: int, body: bytes, literals: Iterable[tuple[int, int]], cut: int, said: int, signs: tuple[bytes, ...] = ()) -> bool:
+        """Messages of this key that have these pieces (from, to) in common with this one, and all from ``cut`` on, say the same. False if that is too much.
+
+        ``signs`` are what must not stand in them: it may be a message of another row that has it.
+        """
         places = [(at, min(_WORD, stop - at)) for start, stop in literals for at in range(start, stop, _WORD)]
         if len(places) > _WORDS or len(body) - cut > _END:
             return False
@@ -68,6 +76,9 @@ class Forms:
                 self.clear()
             row = self._rows[key] = len(self._rows)
             self._changed = True
+        self._signs.pop(row, None)
+        if signs:
+            self._signs[row] = signs
         self._who[row], self._said[row] = left << 32 | len(body), said
         self._places[row] = [at for at, _ in places] + [0] * (_WORDS - len(places))
         self._masks[row] = _as_words([_ONES[size] for _, size in places], _WORDS)
@@ -79,6 +90,7 @@ class Forms:
 
     def clear(self) -> None:
         self._rows.clear()
+        self._signs.clear()
         self._changed = True
 
 

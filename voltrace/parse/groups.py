@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from .marks import SPARE, find_marks
+from .marks import SPARE
 
 WIDEST = 192  # bytes
 assert WIDEST < SPARE
@@ -29,11 +29,9 @@ def round_up(size: int) -> int:
 
 def first_in_rows(found: np.ndarray) -> np.ndarray:
     """Where in each row the first mark stands; -1 if it has none."""
-    count, width = found.shape
-    begins = np.arange(0, count * width, width)
-    places = find_marks(found.ravel())
-    places = np.append(places, count * width)[places.searchsorted(begins)] - begins
-    places[places >= width] = -1
+    places = found.argmax(axis=1)
+    missing = ~found[np.arange(len(found)), places]
+    places[missing] = -1
     return places
 
 

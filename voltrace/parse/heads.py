@@ -65,9 +65,11 @@ class HeadFinder:
     def _find_lefts(self, marks: Marks, keys: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Who wrote lines, and where their contexts begin: behind the first bracket behind a blank."""
         pieces = marks.pieces(keys, round_up(self._lefts.longest))
-        found = pieces[:, 1:] == _OPENS
-        found &= pieces[:, :-1] == _BLANK
+        skipped = max(0, self._lefts.shortest - 2)  # what ends before that is none that is known
+        found = pieces[:, skipped + 1 :] == _OPENS
+        found &= pieces[:, skipped:-1] == _BLANK
         lengths = first_in_rows(found) + 2
+        lengths[lengths >= 2] += skipped
         lengths[(lengths < 2) | (keys + lengths > ends)] = 0
         first, firsts = group(pieces, lengths)
         get = self._lefts.numbers.get

@@ -108,7 +108,8 @@ class Hearing:
             if kind is None:
                 kind = voice.kinds[row.key] = self._scan.kind(Kind(row.key, level=voice.level))
             said = pack(kind, self.add_facts(values) if wanted else -1)
-        if not wanted and not any(_may_hide(row, other) for other in before) and self._learn_form(row, values, body, cut, form, said):
+        hidden = [_sign_of(other) for other in before if _may_hide(row, other)]
+        if not wanted and b"" not in hidden and self._learn_form(row, values, body, cut, form, said, hidden):
             return said
         kept = self._kept_of[row.key] = self._kept_of[row.key] + 1
         if kept < _MOST_OF_ROW and len(body) < _LONGEST_KEPT:  # what says something else each time is not worth the room
@@ -118,13 +119,13 @@ class Hearing:
             voice.said[body] = said
         return said
 
-    def _learn_form(self, row: Row, values: tuple[bytes, ...], body: bytes, cut: int, form: tuple[int, int], said: int) -> bool:
-        """Let messages of this form say the same; whether that can be."""
+    def _learn_form(self, row: Row, values: tuple[bytes, ...], body: bytes, cut: int, form: tuple[int, int], said: int, hidden: list[bytes]) -> bool:
+        """Let messages of this form in which nothing ``hidden`` stands say the same; whether that can be."""
         pieces = _literals(row, values)
         if pieces[-1][1] != cut:  # the summary of an error is behind it
             return False
         pieces[0] = 0, min(max(pieces[0][1], _BEGINNING), len(body))  # by which it was told what else a message may be of
-        return self.forms.learn(*form, body, pieces, cut, said)
+        return self.forms.learn(*form, body, pieces, cut, said, tuple(hidden))
 
     def _clear(self) -> None:
         for voice in self._voices.values():
@@ -146,3 +147,8 @@ def _may_hide(row: Row, other: Row) -> bool:
     """Whether a message with all literals of a row may be of another, which is tried before it and says something else."""
     size = min(len(row.literals[0]), len(other.literals[0]))
     return bool(row.facts or other.facts or other.traceback) and row.literals[0][:size] == other.literals[0][:size]
+
+
+def _sign_of(row: Row) -> bytes:
+    """What stands in every message of this row, behind its beginning; empty if that is nothing."""
+    return max(row.literals[1:], key=len, default=b"")

@@ -12,6 +12,8 @@ from .marks import Marks
 _DIGITS = {1: (6, 1), 1000: (3, 1000)}  # by a format's resolution: how many digits its fraction has, and the unit of the last (µs)
 _WHOLE = {"short-precise": 16, "oslo": 20, "short-iso-precise": 20}  # where the fraction begins; elsewhere it ends the stamp
 _WORD = 8
+_TWO_BYTES, _FIVE_BYTES = np.uint64(16), np.uint64(40)
+_DECEMBER = np.uint64(int.from_bytes(b"Dec", "little") << 40)
 
 
 class Instants:
@@ -45,11 +47,15 @@ class Instants:
         return differs
 
     def days(self, marks: Marks, starts: np.ndarray) -> np.ndarray:
-        """Month and day of the stamps that begin at these places, as a number; the same for all where stamps carry the year.
+        """Month, and in December the day, of the stamps that begin at these places, as a number; the same for all where stamps carry the year.
 
-        Stamps of one day may be read in any order: that changes nothing in what year they are of.
+        Stamps that have these in common may be read in any order: that changes nothing in what year they are of.
         """
-        return np.zeros(len(starts), np.uint64) if self._dayless else marks.words(starts) << np.uint64(16)
+        if self._dayless:
+            return np.zeros(len(starts), np.uint64)
+        words = marks.words(starts)
+        months = words << _FIVE_BYTES
+        return np.where(months == _DECEMBER, words << _TWO_BYTES, months)
 
     def read(self, marks: Marks, starts: np.ndarray) -> list[int]:
         """The instants of the stamps that begin at these places, without their fractions, up to the first that is no stamp."""

@@ -39,10 +39,8 @@ class SourceScanner(Joinable):
         self._format = framing.format
         self._read_stamp = stamps.read
         self._behind = _rest_of_prefix(framing.format)
-        self._compiled = False  # whether the kernel is: it finds out itself where `check_text` is needed
         if not framing.page and framing.packing is None:
             self._kernel = self._make_kernel(LINES)
-            self._compiled = self._kernel is not None
             self._kernel = self._kernel or _make_fast(self)
         self._page_open = False
         self._cut = False
@@ -52,14 +50,13 @@ class SourceScanner(Joinable):
         data = block.data
         if block.overlong:
             self.scan.note("overlong-line", f"a line of more than {len(data)} bytes was cut", Location(self.name, self._number))
-        if not self._compiled or not block.ended:
-            self.check_text(data)
-        if self._kernel is not None and block.ended:
+        if self._kernel is not None and block.ended:  # which finds out where `check_text` is needed
             self._cut = False
             first, self._number = self._number, self._kernel.feed(data, self._number, block.offset)
             self.scan.lines += self._number - first
             self._settle_many()
             return
+        self.check_text(data)
         dirty = is_dirty(data)
         lines = data.split(b"\n")
         self.scan.lines += len(lines)
