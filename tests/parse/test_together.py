@@ -123,7 +123,7 @@ def test_forms__name_that_makes_a_message_of_another_row__is_heard():
     scan = Scan(facts=frozenset({"retry"}))
     hearing = Hearing(scan, "devstack")
     voice = hearing.voice(Header(0, 0, 0, "INFO", _VOLUME_LOGGER, scan.catalogue.candidates("INFO", _VOLUME_LOGGER)))
-    names = [b"x" * 60, b"y" * 60, b"x: being created as raw with specification: {}".ljust(60, b"x")]
+    names = [b"x" * 60, b"x" * 20 + b"y" * 40, (b"x" * 10 + b": being created as raw with specification: {}").ljust(60, b"x")]
     bodies = [b"Volume %s (%s): created successfully" % (name, b"4" * 36) for name in names]
     marks = Marks(b"".join(body + b"\n" for body in [b"x" * SPARE, *bodies, b"x" * SPARE]))
     left, starts, ends = np.zeros(3, np.int32), marks.starts[1:4], marks.ends[1:4]
