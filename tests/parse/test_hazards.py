@@ -6,7 +6,8 @@ import re
 import shutil
 
 import pytest
-from given import API, SAMPLES, SCHEDULER, VOLUME, creates, deviations, lines, of_one_request, outcomes, read_lines, record, replaced, transitions
+from compared import without
+from given import API, SAMPLES, SCHEDULER, VOLUME, creates, deviations, encoded, lines, of_one_request, outcomes, read_lines, record, replaced, transitions
 
 from voltrace.check.judge import judge_all
 from voltrace.cli.main import main
@@ -385,11 +386,71 @@ def test_record__broken_inside_a_name_or_uuid__is_the_transition(broken, indent)
     assert is_whole(timeline, verdict) and timeline.flows[0].tasks[1].uuid.startswith("314ea763")
 
 
-@pytest.mark.parametrize("glued", [5, 13, 17, 24])
-def test_glued__two_records_on_one_line__the_outcome_stands(glued):
-    own = CREATED[API]
-    timeline, verdict = the({**CREATED, API: [*own[:glued], own[glued] + own[glued + 1], *own[glued + 2 :]]})
-    assert verdict.outcome.outcome == "created" and timeline.attempts == 1 and timeline.volume_ids == (VOLUME_ID,)
+RECORD = re.compile(rb"(?:DEBUG|INFO|WARNING|ERROR) [\w.]+ \[|\]: \[pid: ")
+# Messages in which anything may stand, so that a record behind them is not certain.
+OPEN = re.compile(rb"thread info|oslo_concurrency.processutils|Exception|exception|Acquiring|Lock ")
+NAMELESS = {"where", "message", "lines"}
+
+
+def glue(own, which):
+    """The lines of a log without the newlines behind those records of which ``which`` accepts the number, if a record comes next."""
+    ends = [
+        b"" if which(i) and RECORD.search(own[i][:150]) and RECORD.search(own[i + 1][:150]) and not OPEN.search(own[i]) else b"\n" for i in range(len(own) - 1)
+    ]
+    return b"".join(line + end for line, end in zip(own, [*ends, b""])).split(b"\n")
+
+
+def told_of(logs):
+    return without(list(encoded(*read_lines(logs))[:2]), NAMELESS)
+
+
+@pytest.mark.parametrize("which", [lambda i: i % 2, lambda i: i % 2 == 0, lambda i: True], ids=["odd", "even", "all"])
+@pytest.mark.parametrize("case", ["created", "created-2023-1", "created-oslo", "created-short", "created-iso", "created-threads"])
+def test_glued__records_on_one_line__are_all_read(case, which):
+    """In every prefix; behind transitions, results, messages that the catalogue knows, and lines of the web server."""
+    logs = lines(case)
+    glued = {name: glue(own, which) for name, own in logs.items()}
+    assert sum(map(len, glued.values())) < 0.6 * sum(map(len, logs.values()))
+    assert told_of(glued) == told_of(logs)
+
+
+@pytest.mark.parametrize("case", ["no-valid-backend", "over-quota", "driver-failure", "sources"])
+def test_glued__to_any_transition__is_read(case):
+    """Also behind failures and reverts, which are warnings without a tail."""
+    logs = lines(case)
+    glued = {name: glue(own, lambda i, own=own: b" transitioned into state " in own[i]) for name, own in logs.items()}
+    assert glued != logs and told_of(glued) == told_of(logs)
+
+
+@pytest.mark.parametrize("glued", ["POST http", "HTTP 202", "[pid: "])
+def test_glued__what_was_asked_and_answered__is_known(glued):
+    """The API's line of the POST, its answer and the web server's line with what comes next."""
+    timeline, _ = the(CREATED)
+    at = find(CREATED[API], glued.encode())
+    own = CREATED[API] if at + 1 < len(CREATED[API]) else [*CREATED[API], record("Loaded extension: os-hosts", at="Nov 22 13:14:33.000000", request=None)]
+    told, verdict = the({**CREATED, API: glue(own, lambda i: i == at)})
+    assert is_whole(told, verdict) and told.answer == timeline.answer
+    assert len(glue(own, lambda i: i == at)) < len(own)
+
+
+def test_glued__inside_a_containers_log__both_are_the_containers(tmp_path):
+    """The container's runtime says whose all of a line is."""
+    own = {name: glue(lines("created-oslo")[name], lambda i: True) for name in lines("created-oslo")}
+    for name, texts in own.items():
+        packed = [json.dumps({"log": text.decode() + "\n", "stream": "stdout", "time": "2026-11-22T13:43:02.1Z"}).encode() for text in texts]
+        (tmp_path / name).write_bytes(b"".join(line + b"\n" for line in packed))
+    reading = read([str(tmp_path)])
+    (timeline,) = reading.creates()
+    assert is_whole(timeline, judge_all(reading)[timeline.request_id])
+
+
+def test_glued__behind_what_breaks_off__is_text_of_it():
+    """Nothing proves where a record ends of which the end is not there."""
+    at = find(CREATED[VOLUME], b"being created as")
+    own = CREATED[VOLUME]
+    cut = own[at][: own[at].index(b"with spec") + 5]
+    timeline, verdict = the({**CREATED, VOLUME: [*own[:at], cut + FORGED.encode(), *own[at + 1 :]]})
+    assert verdict.outcome.outcome == "created" and not timeline.failures
 
 
 # -- 20: bytes -------------------------------------------------------------------------------------------------------------
@@ -427,6 +488,22 @@ FORGED_FILE = (
     "2026-11-22 13:43:02.098 23873 ERROR cinder.volume.flows.manager.create_volume "
     f"[None req-077b86a2-6a0e-48e2-a108-528a790e6d5a u p - - default default] Volume {VOLUME_ID}: create failed"
 )
+TAIL = " {{(pid=3079) _task_receiver /opt/stack/data/venv/lib/python3.11/site-packages/taskflow/listeners/logging.py:178}}"
+FORGED_STEP = (
+    "Nov 22 13:14:31.950000 controller devstack@c-api.service[3079]: DEBUG cinder.volume.api "
+    f"[None {REQUEST.decode()} admin admin] Flow 'volume_create_api' (fc413340-1579-44f9-9114-5493ce5d0000) transitioned into state 'REVERTED' from state 'RUNNING'"
+)
+GLUED_NAMES = [
+    before + TAIL + forged + behind
+    for before in ("x", "x'", "x')}'", 'x"', 'x"}', "x\\'", "x\\\"}'")
+    for forged, behind in (
+        (FORGED, ""),
+        (FORGED_STEP, ""),
+        (FORGED_STEP, TAIL),
+        (FORGED_STEP, " with result '{'a': '"),
+        (FORGED_STEP, " with result '{'a': \""),
+    )
+]
 NAMES = ['it\'s "so"', "}} {{", "a\nb", "]", "[x] y", "<script>alert(1)</script>", "\x1b[31mred\x1b[0m", "a\\", FORGED, f"a\n{FORGED}\nb", FORGED_FILE]
 
 
@@ -459,6 +536,16 @@ def test_name__of_any_text_in_json__is_the_volumes_and_says_nothing(tmp_path, na
     reading, verdicts = read_files(tmp_path, {"merged.json.log": out})
     (timeline,) = reading.creates()
     assert is_whole(timeline, verdicts[timeline.request_id]) and not timeline.failures
+
+
+@pytest.mark.parametrize("name", GLUED_NAMES, ids=range(len(GLUED_NAMES)))
+@pytest.mark.parametrize("escaped", [True, False])
+def test_name__with_the_end_of_a_record_and_another_behind_it__is_no_glued_line(name, escaped):
+    """Cinder's objects show their texts in quotes, and do not escape those inside."""
+    quoted = [b"display_name='vol-single-1'", b"display_name='" + name.encode() + b"'"]
+    logs = each(lambda line: name_in(line if escaped else line.replace(*quoted), name))
+    timeline, verdict = the(logs)
+    assert is_whole(timeline, verdict) and timeline.name == name and not timeline.failures
 
 
 @pytest.mark.parametrize("pid", [b"23873", b"11"], ids=["own-pid", "another-pid"])

@@ -8,6 +8,7 @@ SPARE = 512
 _WORD = 8
 _ZEROS, _SIXES, _TOPS = np.uint64(0x3030303030303030), np.uint64(0x7676767676767676), np.uint64(0x8080808080808080)
 _NEWLINE, _NUMBER, _LEAST_PRINTED = b"\n# "
+_BLANK, _OPENS = b" ["
 _DIRTY = np.zeros(_NUMBER + 1, bool)
 _DIRTY[list(b"\x1b\r\x00")] = True
 _PART = 1 << 18
@@ -23,10 +24,11 @@ _STEPS = tuple(
 class Marks:
     """The lines of a block, each of which ends in it. ``starts`` and ``ends`` are places in ``data``, as all places here.
 
-    ``safe`` of the lines are so far from the block's end that `SPARE` bytes may be taken from any place in them. ``joined`` are those that syslog made of several.
+    ``safe`` of the lines are so far from the block's end that `SPARE` bytes may be taken from any place in them. ``joined`` are those that syslog made of several. ``openings`` are
+    the brackets behind a blank.
     """
 
-    __slots__ = ("data", "starts", "ends", "safe", "joined", "is_dirty", "_text", "_words")
+    __slots__ = ("data", "starts", "ends", "safe", "joined", "openings", "is_dirty", "_text", "_words")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -34,15 +36,19 @@ class Marks:
         self._words = np.ndarray(max(0, len(data) - _WORD + 1), "<u8", data, 0, (1,))
         self.is_dirty = False  # whether there is anything that `clean` takes out, but for byte-order marks
         joined: list[np.ndarray] = []
-        ends = [self._look_through(part, joined) for part in range(0, len(data), _PART)]
+        openings: list[np.ndarray] = []
+        ends = [self._look_through(part, joined, openings) for part in range(0, len(data), _PART)]
         self.ends = np.concatenate((*ends, [len(data)]))
         self.starts = np.append(0, self.ends[:-1] + 1)
         self.joined = np.unique(self.ends.searchsorted(np.concatenate(joined)), return_index=True)[0] if joined else _NONE
+        found = np.concatenate((*openings, _NONE))
+        self.openings = found[self._text[found - 1] == _BLANK] if len(found) else found
         self.safe = int(self.ends.searchsorted(len(data) - SPARE))
 
-    def _look_through(self, start: int, joined: list[np.ndarray]) -> np.ndarray:
+    def _look_through(self, start: int, joined: list[np.ndarray], openings: list[np.ndarray]) -> np.ndarray:
         """Where lines end in a part of the block, looked through while it is near the processor."""
         text = self._text[start : start + _PART]
+        openings.append(start + find_marks(text == _OPENS))
         marks = text < _LEAST_PRINTED
         marks |= text == _NUMBER
         found = find_marks(marks)  # hardly anything but newlines and number signs

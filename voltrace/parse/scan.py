@@ -18,6 +18,7 @@ from .clock import StampReader
 from .compiled import LINES
 from .continued import MOST_LINES
 from .framing import JOURNAL_NOTE, Framing, cut_bars
+from .glued import split_glued
 from .headers import MANY_HEADERS
 from .joinable import Joinable
 from .sources import Block
@@ -96,7 +97,18 @@ class SourceScanner(Joinable):
         return self._last, self._last.count if self._last else 0, len(self.scan.accesses)
 
     def _line(self, line: bytes, number: int, offset: int, length: int) -> None:
-        """The careful way: read a line of any kind."""
+        """The careful way: read a line of any kind, or of several records."""
+        parts = split_glued(line, self._format)
+        if len(parts) == 1:
+            self._read_line(line, number, offset, length)
+            return
+        whole = len(line) == length  # else nobody knows where in the file a part lies
+        for part in parts:
+            self._read_line(part, number, offset, len(part) if whole else length)
+            offset += len(part) if whole else 0
+
+    def _read_line(self, line: bytes, number: int, offset: int, length: int) -> None:
+        """A line, or a record of it."""
         first, *rest = line.split(NEWLINE, MOST_LINES) if NEWLINE in line else (line,)
         header, start, at = self._slow(first, number)
         if header is not None:

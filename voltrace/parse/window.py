@@ -11,6 +11,7 @@ from .brackets import Brackets
 from .changes import TAIL, Changes
 from .forms import MISSING
 from .framing import split_suffix
+from .glued import may_be_glued
 from .groups import first_in_rows, group
 from .heads import HeadFinder
 from .heard import CAREFUL, UNKNOWN, Hearing
@@ -117,6 +118,7 @@ class Watch:
         self._listen(marks, w, np.flatnonzero(recorded & ~(w.debug & (w.request == NO_REQUEST))))
         w.careful |= (w.kind == CAREFUL) | ((w.kind == UNKNOWN) & (w.request >= 0))
         self._find_senders(marks, w, np.flatnonzero((w.left == NOBODY) & (ends - starts > self._width) & (fraction >= 0) & ~other))
+        self._find_glued(marks, w)
         return w
 
     def _listen(self, marks: Marks, w: Window, rows: np.ndarray) -> None:
@@ -168,6 +170,13 @@ class Watch:
             return
         values = self._scanner._find_results(task, state, line, int(w.uuid[row]) + _UUID + stop - start)
         w.fact[row] = -1 if values is None else self._hearing.add_facts(values)
+
+    def _find_glued(self, marks: Marks, w: Window) -> None:
+        """Which lines may hold another record behind their own."""
+        opened = marks.openings
+        most = opened.searchsorted(w.ends)
+        for row in np.flatnonzero(~w.careful & (opened.searchsorted(w.body, "right") < most)).tolist():
+            w.careful[row] = may_be_glued(marks.data[w.body[row] : w.ends[row]], 1)
 
     def _is_whole(self, marks: Marks, ends: np.ndarray) -> np.ndarray:
         """Which of the DEBUG records that end there have all of their suffix."""
