@@ -642,6 +642,78 @@ def test_journal__that_dropped_records__proves_neither_loss_nor_hang():
     assert outcomes(logs)[REQUEST.decode()] == ("lost", "message-not-received")
 
 
+def shuffle(own, at, by=1):
+    """The log with the lines from ``at`` on, so many, behind the one that comes next."""
+    return [*own[:at], own[at + by], *own[at : at + by], *own[at + by + 1 :]]
+
+
+def read_order(logs):
+    """What is told but for diagnostics, and the slugs of those of the request."""
+    timelines, verdicts = told_of(logs)
+    slugs = [d["slug"] for d in timelines[0]["diagnostics"]]
+    return without([timelines, {k: v for k, v in verdicts.items() if k != "diagnostics"}], {"diagnostics"}), slugs
+
+
+STAMP = re.compile(rb"(\d\d):(\d\d):(\d\d)\.(\d{3,6})")
+STEPS = re.compile(rb"transitioned into state|POST http|HTTP 202|created successfully")
+
+
+def later(line, ms):
+    """The line with so much added to its stamp."""
+    hour, minute, second, fraction = STAMP.search(line).groups()
+    at = int(hour) * 3600_000_000 + int(minute) * 60_000_000 + int(second + fraction.ljust(6, b"0")) + ms * 1000
+    minutes, micros = divmod(at, 60_000_000)
+    stamp = b"%02d:%02d:%02d.%06d" % (*divmod(minutes, 60), *divmod(micros, 1_000_000))
+    return STAMP.sub(stamp[: 9 + len(fraction)], line, count=1)
+
+
+@pytest.mark.parametrize("by", [1, 3])
+@pytest.mark.parametrize("case", ["created", "created-oslo"])
+def test_shuffled__lines_of_a_process__are_read_by_their_stamps_and_that_is_told(case, by):
+    logs = {name: [line for line in own if STEPS.search(line)] for name, own in lines(case).items()}
+    expected, _ = read_order(logs)
+    assert expected[0][0]["outcome"] == "created" and not expected[0][0]["deviations"]
+    for name, own in logs.items():
+        for at in range(len(own) - by):
+            stamps = [STAMP.search(line)[0] for line in own[at : at + by + 1]]
+            if stamps[by] in stamps[:by]:  # nothing tells their order
+                continue
+            found, slugs = read_order({**logs, name: shuffle(own, at, by)})
+            assert found == expected, own[at]
+            assert set(slugs) <= {"clock-step"}
+            assert slugs or not (b"transitioned" in own[at] and b"transitioned" in own[at + by])
+
+
+@pytest.mark.parametrize(("ms", "believed"), [(0, True), (3000, True), (8000, False)])
+def test_shuffled__over_seconds__is_no_step_of_the_clock_but_over_more_it_may_be(ms, believed):
+    """The end of a task before its beginning."""
+    own = [line for line in CREATED[VOLUME] if STEPS.search(line)]
+    at = find(own, b"CreateVolumeFromSpecTask", b"'SUCCESS'")
+    own = [*own[:at], *(later(line, ms) for line in own[at:])]
+    expected, _ = the({**CREATED, VOLUME: own})
+    timeline, verdict = the({**CREATED, VOLUME: shuffle(own, at - 1)})
+    assert is_whole(timeline, verdict) == believed
+    assert not believed or timeline.duration_us == expected.duration_us
+
+
+@pytest.mark.parametrize("ms", [-20, -900, -3000, -8000])
+@pytest.mark.parametrize("name", [API, SCHEDULER, VOLUME])
+def test_clock__back_at_any_line__keeps_the_files_order(name, ms):
+    """What the lifecycle grants in the file's order is believed, whatever the stamps."""
+    own = CREATED[name]
+    for at in range(1, len(own)):
+        timeline, verdict = the({**CREATED, name: [*own[:at], *(later(line, ms) for line in own[at:])]})
+        assert is_whole(timeline, verdict)
+        assert all(d.message.startswith("the clock went back by") for d in timeline.diagnostics if d.slug == "clock-step")
+
+
+def test_shuffled__stamps_of_seconds__the_file_is_believed():
+    ((name, own),) = lines("created-short").items()
+    own = [line for line in own if STEPS.search(line)]
+    assert not deviations({name: own})
+    assert deviations({name: shuffle(own, find(own, b"QuotaReserveTask", b"'RUNNING' from"))})
+
+
 WORDINGS = {
     "no-valid-backend": ("no-valid-backend", rb"No valid backend was found", b"No valid host was found"),
     "sources": ("sources", rb"Trying to clone (\S+) from image (\S+) at location ", rb"Cloning \1 from image \2  at location "),
