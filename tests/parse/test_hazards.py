@@ -386,6 +386,38 @@ def test_record__broken_inside_a_name_or_uuid__is_the_transition(broken, indent)
     assert is_whole(timeline, verdict) and timeline.flows[0].tasks[1].uuid.startswith("314ea763")
 
 
+HEAD = re.compile(rb"(?<=[ ])(?:DEBUG|INFO) \S+ \[[^\]]+\]")
+
+
+@pytest.mark.parametrize(("indent", "trimmed"), [(b"", False), (b"    ", False), (b"", True), (b"        ", True)])
+@pytest.mark.parametrize("case", ["created", "created-oslo", "created-short"])
+def test_head__broken_over_two_lines_anywhere__is_the_records(case, indent, trimmed):
+    """In every record at once, at another place in each; who broke it may have put the break for a blank."""
+    logs = lines(case)
+    expected = told_of(logs)
+    for share in (0, 0.13, 0.31, 0.52, 0.77, *(() if trimmed else (0.99,))):
+        broken = {}
+        for name, own in logs.items():
+            broken[name] = out = []
+            for line in own:
+                head = HEAD.search(line[:300])
+                at = head and head.start() + 1 + int((len(head[0]) - 2) * share)
+                if at and trimmed:  # at the nearest blank
+                    at = line.index(b" ", at)
+                out += [line[:at], indent + line[at:].lstrip() if trimmed else indent + line[at:]] if at and line[at - 1 : at] != b"]" else [line]
+        assert sum(map(len, broken.values())) > sum(map(len, logs.values()))
+        names = {"project", "user"} if trimmed else set()  # between which the blank may be gone
+        assert without(told_of(broken), names) == without(expected, names), share
+
+
+@pytest.mark.parametrize("behind", [b"", b"Traceback", b"[SQL: SELECT 1] (Background on this error)", b"x] y", b"-- Reboot --"])
+def test_head__that_does_not_go_on__is_no_record(behind):
+    own = CREATED[API]
+    odd = own[5].split(b"DEBUG ")[0] + b"ERROR cinder.volume.api "
+    timeline, verdict = the({**CREATED, API: [*own[:20], odd, *([behind] if behind else []), *own[20:]]})
+    assert is_whole(timeline, verdict) and not timeline.failures
+
+
 RECORD = re.compile(rb"(?:DEBUG|INFO|WARNING|ERROR) [\w.]+ \[|\]: \[pid: ")
 # Messages in which anything may stand, so that a record behind them is not certain.
 OPEN = re.compile(rb"thread info|oslo_concurrency.processutils|Exception|exception|Acquiring|Lock ")

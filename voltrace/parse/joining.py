@@ -233,6 +233,9 @@ class _Addition:
             keeper.interrupt(Interrupted(self._translate_open(cut.record), cut.first_event + self.events, lines))
         last = self._translate_header(piece.last) if piece.last is not None else None
         pending = {pid: [self.requests[request] for request in requests] for pid, requests in piece.pending.items()}
+        if piece.broken is not None:
+            process = self.processes[piece.broken.process]
+            keeper.break_off(piece.broken._replace(number=piece.broken.number + self.base, process=process))
         keeper.move_on(piece.lines, last, piece.unfinished, pending, piece.clock, piece.invalid)
 
 
