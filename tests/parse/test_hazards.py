@@ -209,6 +209,43 @@ def test_pid__used_again_by_a_restarted_service__does_not_go_on_with_what_hung()
     assert list(found.values()) == [("stuck", "service-stopped"), ("created", None)]
 
 
+BOOTED = [b"-- Reboot --", b"-- Boot 0123456789abcdef0123456789abcdef --"]
+
+
+@pytest.mark.parametrize(("pid", "without_it"), [(b"3479", ("stuck", None)), (b"977", ("unknown", "log-ends"))])
+@pytest.mark.parametrize("note", BOOTED)
+def test_boot__in_mid_request__what_was_at_work_has_stopped(note, pid, without_it):
+    """Whether the service has its old process id afterwards or another one; a service that says nothing of its start, too."""
+    cut = next(i for n, i, what, new, _ in transitions(CREATED) if (n, what, new) == (VOLUME, "CreateVolumeFromSpecTask", "RUNNING"))
+    after = each(lambda line: re.sub(rb"\b3479\b", pid, line), again())
+    for notes, first in (([note], ("stuck", "service-stopped")), ([], without_it)):
+        logs = {n: [*(CREATED[n][: cut + 1] if n == VOLUME else CREATED[n]), *notes, *after[n]] for n in CREATED}
+        reading, verdicts = read_lines(logs)
+        assert [(v.outcome.outcome, v.outcome.cause) for v in verdicts.values() if v.request_id in {t.request_id for t in reading.creates()}] == [
+            first,
+            ("created", None),
+        ]
+        reused = [d.message for d in reading.diagnostics if d.slug == "pid-reused"]
+        assert any(" 3479 " in message for message in reused) == (bool(notes) and pid == b"3479")
+        assert {d.where.line - 1 for d in reading.diagnostics if d.slug == "service-restarted"} == (
+            {cut + 1, *(len(CREATED[n]) for n in (API, SCHEDULER))} if notes else set()
+        )
+
+
+@pytest.mark.parametrize("note", [*BOOTED, b"-- Bootstrapped --", b"-- Boot of the ship --"])
+def test_boot__told_where_nothing_can_have_been_booted__stops_nothing(note):
+    """At the beginning and end of a log, in a service's own file, and in words that only look so."""
+    for logs in (
+        {name: [note, *own, note] for name, own in CREATED.items()},
+        {name: [t for line in own for t in (line, note)] for name, own in lines("created-oslo").items()},
+    ):
+        timeline, verdict = the(logs)
+        assert is_whole(timeline, verdict)
+    half = len(CREATED[VOLUME]) // 2
+    reading, _ = read_lines({**CREATED, VOLUME: [*CREATED[VOLUME][:half], note, *CREATED[VOLUME][half:]]})
+    assert any(d.slug == "pid-reused" for d in reading.diagnostics) is False
+
+
 def test_message__that_quotes_another_request_and_its_volume__says_nothing_of_that():
     quoting = record(
         f"Volume {VOLUME_ID}: create failed, asked for by {REQUEST.decode()}",

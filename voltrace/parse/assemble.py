@@ -13,6 +13,7 @@ import numpy as np
 
 from ..lifecycle import SERVICES, VOLUME_CREATE
 from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, LogSet, Reading, Timeline, place
+from .boots import tell_boots
 from .framing import split_suffix
 from .join import join_accesses
 from .offsets import tell_offsets
@@ -236,6 +237,7 @@ def begin_reading(assembler: Assembler) -> Reading:
     reading.diagnostics += scan.diagnostics
     reading.records_lost = any(d.slug == "rate-limited" for d in scan.diagnostics)
     _cover(scan, assembler.events.of(NO_REQUEST).tolist(), reading.coverage)
+    tell_boots(scan, reading)
     return reading
 
 

@@ -54,6 +54,10 @@ class Joinable(Compiled):
         """Whether bytes that are no text were met."""
         return self._invalid
 
+    def latest_record(self) -> tuple[int, int]:
+        """Process and instant of the latest record; -1 and `NO_TIME` if there is none."""
+        return (self._last.process, self._latest[self._last.process]) if self._last is not None else (-1, NO_TIME)
+
     def lines_before(self) -> int:
         """How many lines were read so far."""
         return self._number - 1

@@ -115,6 +115,7 @@ class _Addition:
         for (process, source), steps in own.steps.items():
             found = scan.steps.setdefault((self.processes[process], self.sources[source]), [])
             found += [(line + self.base, message) for line, message in steps][: MOST_STEPS - len(found)]
+        self._add_boots()
         self._add_unmatched()
         self._add_rows(scan.events, own.events)
         _extend(
@@ -173,6 +174,12 @@ class _Addition:
         changes = {"call": calls, "end": lambda column: column + shifts}
         for name in ("pid", "call", "status", "end"):
             _extend_column(getattr(to, name), getattr(own, name), changes.get(name))
+
+    def _add_boots(self) -> None:
+        """The latest record before a boot may stand before the range."""
+        for source, line, process, at in self.piece.scan.boots:
+            before = (self.processes[process], at) if process >= 0 else self.keeper.latest_record() if self.keeper is not None else (process, at)
+            self.scan.boots.append((self.sources[source], line + self.base, *before))
 
     def _add_unmatched(self) -> None:
         """Of lines that nobody knows only so many are kept of a request."""

@@ -17,7 +17,7 @@ from .clean import clean, is_dirty
 from .clock import StampReader
 from .compiled import LINES
 from .continued import MOST_LINES
-from .framing import JOURNAL_NOTE, Framing, cut_bars
+from .framing import BOOT, JOURNAL_NOTE, Framing, cut_bars
 from .glued import split_glued
 from .headers import MANY_HEADERS
 from .joinable import Joinable
@@ -185,6 +185,8 @@ class SourceScanner(Joinable):
     def _unframed(self, line: bytes, number: int) -> None:
         """A line without a prefix: it continues the record before it, if that can go on; else nobody knows it."""
         if not line or JOURNAL_NOTE.match(line):
+            if self._layout != "oslo" and not self._unfinished and BOOT.match(line):
+                self.scan.boots.append((self._source, number, *self.latest_record()))
             return
         last = self._last
         if last is None and self._begun_busy:
