@@ -8,7 +8,9 @@ SPARE = 512
 _WORD = 8
 _ZEROS, _SIXES, _TOPS = np.uint64(0x3030303030303030), np.uint64(0x7676767676767676), np.uint64(0x8080808080808080)
 _NEWLINE, _NUMBER, _LEAST_PRINTED = b"\n# "
-_BLANK, _OPENS = b" ["
+_BLANK, _OPENS, _PID = b" [p"
+_BEFORE = np.zeros(256, bool)  # what loggers end with
+_BEFORE[[byte for byte in range(128) if chr(byte).isalnum() or chr(byte) in "_.<>-"]] = True
 _DIRTY = np.zeros(_NUMBER + 1, bool)
 _DIRTY[list(b"\x1b\r\x00")] = True
 _PART = 1 << 18
@@ -25,7 +27,7 @@ class Marks:
     """The lines of a block, each of which ends in it. ``starts`` and ``ends`` are places in ``data``, as all places here.
 
     ``safe`` of the lines are so far from the block's end that `SPARE` bytes may be taken from any place in them. ``joined`` are those that syslog made of several. ``openings`` are
-    the brackets behind a blank.
+    the brackets behind a logger, or what looks so, and those of the web server's lines.
     """
 
     __slots__ = ("data", "starts", "ends", "safe", "joined", "openings", "is_dirty", "_text", "_words")
@@ -42,7 +44,10 @@ class Marks:
         self.starts = np.append(0, self.ends[:-1] + 1)
         self.joined = np.unique(self.ends.searchsorted(np.concatenate(joined)), return_index=True)[0] if joined else _NONE
         found = np.concatenate((*openings, _NONE))
-        self.openings = found[self._text[found - 1] == _BLANK] if len(found) else found
+        if len(found):
+            found = found[self._text[found - 1] == _BLANK]
+            found = found[_BEFORE[self._text[found - 2]] | (self._text[np.minimum(found + 1, len(data) - 1)] == _PID)]
+        self.openings = found
         self.safe = int(self.ends.searchsorted(len(data) - SPARE))
 
     def _look_through(self, start: int, joined: list[np.ndarray], openings: list[np.ndarray]) -> np.ndarray:

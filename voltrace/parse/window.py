@@ -174,8 +174,10 @@ class Watch:
     def _find_glued(self, marks: Marks, w: Window) -> None:
         """Which lines may hold another record behind their own."""
         opened = marks.openings
-        most = opened.searchsorted(w.ends)
-        for row in np.flatnonzero(~w.careful & (opened.searchsorted(w.body, "right") < most)).tolist():
+        if not len(opened):
+            return
+        near = opened[np.minimum(opened.searchsorted(w.body, "right"), len(opened) - 1)]
+        for row in np.flatnonzero(~w.careful & (near > w.body) & (near < w.ends)).tolist():
             w.careful[row] = may_be_glued(marks.data[w.body[row] : w.ends[row]], 1)
 
     def _is_whole(self, marks: Marks, ends: np.ndarray) -> np.ndarray:
