@@ -287,11 +287,12 @@ class Coverage:
     debug: bool = False
     processes: dict[str, Process] = field(default_factory=dict)
     starts: list[tuple[int | None, str | None, Location | None]] = field(default_factory=list)  # when, on which host, told where
+    boots: list[tuple[int, str | None, Location | None]] = field(default_factory=list)  # the same of the service's hosts
     cleaned: dict[str, int | None] = field(default_factory=dict)  # volume id -> when a starting service cleaned it up
 
     def started_after(self, at: int | None, host: str | None = None, place: Location | None = None) -> bool:
-        """Whether the service was started after this instant (on this host, where hosts are known); without instants, behind this place in its log."""
-        for when, where, told in self.starts:
+        """Whether the service, or its host, was started after this instant (on this host, where hosts are known); without instants, behind this place in its log."""
+        for when, where, told in (*self.starts, *self.boots):
             if at is not None and when is not None:
                 later = when > at
             else:

@@ -77,7 +77,7 @@ DIAGNOSTICS = {
     "truncated-file": "a file ends in the middle of a line",
     "invalid-bytes": "bytes that are no UTF-8 text",
     "overlong-line": "a line too long to be read whole",
-    "clock-step": "the clock jumped",
+    "clock-step": "the clock jumped, or lines stand in another order than their stamps",
     "clock-offset": "the clocks of two hosts differ",
     "year-assumed": "the stamps carry no year, and nothing in the log tells it",
     "log-gap": "the log is silent for a long time",

@@ -6,7 +6,8 @@ import re
 import shutil
 
 import pytest
-from given import API, SAMPLES, SCHEDULER, VOLUME, creates, deviations, lines, of_one_request, outcomes, read_lines, record, replaced, transitions
+from compared import without
+from given import API, SAMPLES, SCHEDULER, VOLUME, creates, deviations, encoded, lines, of_one_request, outcomes, read_lines, record, replaced, transitions
 
 from voltrace.check.judge import judge_all
 from voltrace.cli.main import main
@@ -208,6 +209,43 @@ def test_pid__used_again_by_a_restarted_service__does_not_go_on_with_what_hung()
     assert list(found.values()) == [("stuck", "service-stopped"), ("created", None)]
 
 
+BOOTED = [b"-- Reboot --", b"-- Boot 0123456789abcdef0123456789abcdef --"]
+
+
+@pytest.mark.parametrize(("pid", "without_it"), [(b"3479", ("stuck", None)), (b"977", ("unknown", "log-ends"))])
+@pytest.mark.parametrize("note", BOOTED)
+def test_boot__in_mid_request__what_was_at_work_has_stopped(note, pid, without_it):
+    """Whether the service has its old process id afterwards or another one; a service that says nothing of its start, too."""
+    cut = next(i for n, i, what, new, _ in transitions(CREATED) if (n, what, new) == (VOLUME, "CreateVolumeFromSpecTask", "RUNNING"))
+    after = each(lambda line: re.sub(rb"\b3479\b", pid, line), again())
+    for notes, first in (([note], ("stuck", "service-stopped")), ([], without_it)):
+        logs = {n: [*(CREATED[n][: cut + 1] if n == VOLUME else CREATED[n]), *notes, *after[n]] for n in CREATED}
+        reading, verdicts = read_lines(logs)
+        assert [(v.outcome.outcome, v.outcome.cause) for v in verdicts.values() if v.request_id in {t.request_id for t in reading.creates()}] == [
+            first,
+            ("created", None),
+        ]
+        reused = [d.message for d in reading.diagnostics if d.slug == "pid-reused"]
+        assert any(" 3479 " in message for message in reused) == (bool(notes) and pid == b"3479")
+        assert {d.where.line - 1 for d in reading.diagnostics if d.slug == "service-restarted"} == (
+            {cut + 1, *(len(CREATED[n]) for n in (API, SCHEDULER))} if notes else set()
+        )
+
+
+@pytest.mark.parametrize("note", [*BOOTED, b"-- Bootstrapped --", b"-- Boot of the ship --"])
+def test_boot__told_where_nothing_can_have_been_booted__stops_nothing(note):
+    """At the beginning and end of a log, in a service's own file, and in words that only look so."""
+    for logs in (
+        {name: [note, *own, note] for name, own in CREATED.items()},
+        {name: [t for line in own for t in (line, note)] for name, own in lines("created-oslo").items()},
+    ):
+        timeline, verdict = the(logs)
+        assert is_whole(timeline, verdict)
+    half = len(CREATED[VOLUME]) // 2
+    reading, _ = read_lines({**CREATED, VOLUME: [*CREATED[VOLUME][:half], note, *CREATED[VOLUME][half:]]})
+    assert any(d.slug == "pid-reused" for d in reading.diagnostics) is False
+
+
 def test_message__that_quotes_another_request_and_its_volume__says_nothing_of_that():
     quoting = record(
         f"Volume {VOLUME_ID}: create failed, asked for by {REQUEST.decode()}",
@@ -385,11 +423,103 @@ def test_record__broken_inside_a_name_or_uuid__is_the_transition(broken, indent)
     assert is_whole(timeline, verdict) and timeline.flows[0].tasks[1].uuid.startswith("314ea763")
 
 
-@pytest.mark.parametrize("glued", [5, 13, 17, 24])
-def test_glued__two_records_on_one_line__the_outcome_stands(glued):
+HEAD = re.compile(rb"(?<=[ ])(?:DEBUG|INFO) \S+ \[[^\]]+\]")
+
+
+@pytest.mark.parametrize(("indent", "trimmed"), [(b"", False), (b"    ", False), (b"", True), (b"        ", True)])
+@pytest.mark.parametrize("case", ["created", "created-oslo", "created-short"])
+def test_head__broken_over_two_lines_anywhere__is_the_records(case, indent, trimmed):
+    """In every record at once, at another place in each; who broke it may have put the break for a blank."""
+    logs = lines(case)
+    expected = told_of(logs)
+    for share in (0, 0.13, 0.31, 0.52, 0.77, *(() if trimmed else (0.99,))):
+        broken = {}
+        for name, own in logs.items():
+            broken[name] = out = []
+            for line in own:
+                head = HEAD.search(line[:300])
+                at = head and head.start() + 1 + int((len(head[0]) - 2) * share)
+                if at and trimmed:  # at the nearest blank
+                    at = line.index(b" ", at)
+                out += [line[:at], indent + line[at:].lstrip() if trimmed else indent + line[at:]] if at and line[at - 1 : at] != b"]" else [line]
+        assert sum(map(len, broken.values())) > sum(map(len, logs.values()))
+        names = {"project", "user"} if trimmed else set()  # between which the blank may be gone
+        assert without(told_of(broken), names) == without(expected, names), share
+
+
+@pytest.mark.parametrize("behind", [b"", b"Traceback", b"[SQL: SELECT 1] (Background on this error)", b"x] y", b"-- Reboot --"])
+def test_head__that_does_not_go_on__is_no_record(behind):
     own = CREATED[API]
-    timeline, verdict = the({**CREATED, API: [*own[:glued], own[glued] + own[glued + 1], *own[glued + 2 :]]})
-    assert verdict.outcome.outcome == "created" and timeline.attempts == 1 and timeline.volume_ids == (VOLUME_ID,)
+    odd = own[5].split(b"DEBUG ")[0] + b"ERROR cinder.volume.api "
+    timeline, verdict = the({**CREATED, API: [*own[:20], odd, *([behind] if behind else []), *own[20:]]})
+    assert is_whole(timeline, verdict) and not timeline.failures
+
+
+RECORD = re.compile(rb"(?:DEBUG|INFO|WARNING|ERROR) [\w.]+ \[|\]: \[pid: ")
+# Messages in which anything may stand, so that a record behind them is not certain.
+OPEN = re.compile(rb"thread info|oslo_concurrency.processutils|Exception|exception|Acquiring|Lock ")
+NAMELESS = {"where", "message", "lines"}
+
+
+def glue(own, which):
+    """The lines of a log without the newlines behind those records of which ``which`` accepts the number, if a record comes next."""
+    ends = [
+        b"" if which(i) and RECORD.search(own[i][:150]) and RECORD.search(own[i + 1][:150]) and not OPEN.search(own[i]) else b"\n" for i in range(len(own) - 1)
+    ]
+    return b"".join(line + end for line, end in zip(own, [*ends, b""])).split(b"\n")
+
+
+def told_of(logs):
+    return without(list(encoded(*read_lines(logs))[:2]), NAMELESS)
+
+
+@pytest.mark.parametrize("which", [lambda i: i % 2, lambda i: i % 2 == 0, lambda i: True], ids=["odd", "even", "all"])
+@pytest.mark.parametrize("case", ["created", "created-2023-1", "created-oslo", "created-short", "created-iso", "created-threads"])
+def test_glued__records_on_one_line__are_all_read(case, which):
+    """In every prefix; behind transitions, results, messages that the catalogue knows, and lines of the web server."""
+    logs = lines(case)
+    glued = {name: glue(own, which) for name, own in logs.items()}
+    assert sum(map(len, glued.values())) < 0.6 * sum(map(len, logs.values()))
+    assert told_of(glued) == told_of(logs)
+
+
+@pytest.mark.parametrize("case", ["no-valid-backend", "over-quota", "driver-failure", "sources"])
+def test_glued__to_any_transition__is_read(case):
+    """Also behind failures and reverts, which are warnings without a tail."""
+    logs = lines(case)
+    glued = {name: glue(own, lambda i, own=own: b" transitioned into state " in own[i]) for name, own in logs.items()}
+    assert glued != logs and told_of(glued) == told_of(logs)
+
+
+@pytest.mark.parametrize("glued", ["POST http", "HTTP 202", "[pid: "])
+def test_glued__what_was_asked_and_answered__is_known(glued):
+    """The API's line of the POST, its answer and the web server's line with what comes next."""
+    timeline, _ = the(CREATED)
+    at = find(CREATED[API], glued.encode())
+    own = CREATED[API] if at + 1 < len(CREATED[API]) else [*CREATED[API], record("Loaded extension: os-hosts", at="Nov 22 13:14:33.000000", request=None)]
+    told, verdict = the({**CREATED, API: glue(own, lambda i: i == at)})
+    assert is_whole(told, verdict) and told.answer == timeline.answer
+    assert len(glue(own, lambda i: i == at)) < len(own)
+
+
+def test_glued__inside_a_containers_log__both_are_the_containers(tmp_path):
+    """The container's runtime says whose all of a line is."""
+    own = {name: glue(lines("created-oslo")[name], lambda i: True) for name in lines("created-oslo")}
+    for name, texts in own.items():
+        packed = [json.dumps({"log": text.decode() + "\n", "stream": "stdout", "time": "2026-11-22T13:43:02.1Z"}).encode() for text in texts]
+        (tmp_path / name).write_bytes(b"".join(line + b"\n" for line in packed))
+    reading = read([str(tmp_path)])
+    (timeline,) = reading.creates()
+    assert is_whole(timeline, judge_all(reading)[timeline.request_id])
+
+
+def test_glued__behind_what_breaks_off__is_text_of_it():
+    """Nothing proves where a record ends of which the end is not there."""
+    at = find(CREATED[VOLUME], b"being created as")
+    own = CREATED[VOLUME]
+    cut = own[at][: own[at].index(b"with spec") + 5]
+    timeline, verdict = the({**CREATED, VOLUME: [*own[:at], cut + FORGED.encode(), *own[at + 1 :]]})
+    assert verdict.outcome.outcome == "created" and not timeline.failures
 
 
 # -- 20: bytes -------------------------------------------------------------------------------------------------------------
@@ -427,6 +557,22 @@ FORGED_FILE = (
     "2026-11-22 13:43:02.098 23873 ERROR cinder.volume.flows.manager.create_volume "
     f"[None req-077b86a2-6a0e-48e2-a108-528a790e6d5a u p - - default default] Volume {VOLUME_ID}: create failed"
 )
+TAIL = " {{(pid=3079) _task_receiver /opt/stack/data/venv/lib/python3.11/site-packages/taskflow/listeners/logging.py:178}}"
+FORGED_STEP = (
+    "Nov 22 13:14:31.950000 controller devstack@c-api.service[3079]: DEBUG cinder.volume.api "
+    f"[None {REQUEST.decode()} admin admin] Flow 'volume_create_api' (fc413340-1579-44f9-9114-5493ce5d0000) transitioned into state 'REVERTED' from state 'RUNNING'"
+)
+GLUED_NAMES = [
+    before + TAIL + forged + behind
+    for before in ("x", "x'", "x')}'", 'x"', 'x"}', "x\\'", "x\\\"}'")
+    for forged, behind in (
+        (FORGED, ""),
+        (FORGED_STEP, ""),
+        (FORGED_STEP, TAIL),
+        (FORGED_STEP, " with result '{'a': '"),
+        (FORGED_STEP, " with result '{'a': \""),
+    )
+]
 NAMES = ['it\'s "so"', "}} {{", "a\nb", "]", "[x] y", "<script>alert(1)</script>", "\x1b[31mred\x1b[0m", "a\\", FORGED, f"a\n{FORGED}\nb", FORGED_FILE]
 
 
@@ -459,6 +605,16 @@ def test_name__of_any_text_in_json__is_the_volumes_and_says_nothing(tmp_path, na
     reading, verdicts = read_files(tmp_path, {"merged.json.log": out})
     (timeline,) = reading.creates()
     assert is_whole(timeline, verdicts[timeline.request_id]) and not timeline.failures
+
+
+@pytest.mark.parametrize("name", GLUED_NAMES, ids=range(len(GLUED_NAMES)))
+@pytest.mark.parametrize("escaped", [True, False])
+def test_name__with_the_end_of_a_record_and_another_behind_it__is_no_glued_line(name, escaped):
+    """Cinder's objects show their texts in quotes, and do not escape those inside."""
+    quoted = [b"display_name='vol-single-1'", b"display_name='" + name.encode() + b"'"]
+    logs = each(lambda line: name_in(line if escaped else line.replace(*quoted), name))
+    timeline, verdict = the(logs)
+    assert is_whole(timeline, verdict) and timeline.name == name and not timeline.failures
 
 
 @pytest.mark.parametrize("pid", [b"23873", b"11"], ids=["own-pid", "another-pid"])
@@ -553,6 +709,78 @@ def test_journal__that_dropped_records__proves_neither_loss_nor_hang():
     assert outcomes(logs)[REQUEST.decode()] == ("unknown", "records-lost")
     logs[VOLUME].remove(dropped)
     assert outcomes(logs)[REQUEST.decode()] == ("lost", "message-not-received")
+
+
+def shuffle(own, at, by=1):
+    """The log with the lines from ``at`` on, so many, behind the one that comes next."""
+    return [*own[:at], own[at + by], *own[at : at + by], *own[at + by + 1 :]]
+
+
+def read_order(logs):
+    """What is told but for diagnostics, and the slugs of those of the request."""
+    timelines, verdicts = told_of(logs)
+    slugs = [d["slug"] for d in timelines[0]["diagnostics"]]
+    return without([timelines, {k: v for k, v in verdicts.items() if k != "diagnostics"}], {"diagnostics"}), slugs
+
+
+STAMP = re.compile(rb"(\d\d):(\d\d):(\d\d)\.(\d{3,6})")
+STEPS = re.compile(rb"transitioned into state|POST http|HTTP 202|created successfully")
+
+
+def later(line, ms):
+    """The line with so much added to its stamp."""
+    hour, minute, second, fraction = STAMP.search(line).groups()
+    at = int(hour) * 3600_000_000 + int(minute) * 60_000_000 + int(second + fraction.ljust(6, b"0")) + ms * 1000
+    minutes, micros = divmod(at, 60_000_000)
+    stamp = b"%02d:%02d:%02d.%06d" % (*divmod(minutes, 60), *divmod(micros, 1_000_000))
+    return STAMP.sub(stamp[: 9 + len(fraction)], line, count=1)
+
+
+@pytest.mark.parametrize("by", [1, 3])
+@pytest.mark.parametrize("case", ["created", "created-oslo"])
+def test_shuffled__lines_of_a_process__are_read_by_their_stamps_and_that_is_told(case, by):
+    logs = {name: [line for line in own if STEPS.search(line)] for name, own in lines(case).items()}
+    expected, _ = read_order(logs)
+    assert expected[0][0]["outcome"] == "created" and not expected[0][0]["deviations"]
+    for name, own in logs.items():
+        for at in range(len(own) - by):
+            stamps = [STAMP.search(line)[0] for line in own[at : at + by + 1]]
+            if stamps[by] in stamps[:by]:  # nothing tells their order
+                continue
+            found, slugs = read_order({**logs, name: shuffle(own, at, by)})
+            assert found == expected, own[at]
+            assert set(slugs) <= {"clock-step"}
+            assert slugs or not (b"transitioned" in own[at] and b"transitioned" in own[at + by])
+
+
+@pytest.mark.parametrize(("ms", "believed"), [(0, True), (3000, True), (8000, False)])
+def test_shuffled__over_seconds__is_no_step_of_the_clock_but_over_more_it_may_be(ms, believed):
+    """The end of a task before its beginning."""
+    own = [line for line in CREATED[VOLUME] if STEPS.search(line)]
+    at = find(own, b"CreateVolumeFromSpecTask", b"'SUCCESS'")
+    own = [*own[:at], *(later(line, ms) for line in own[at:])]
+    expected, _ = the({**CREATED, VOLUME: own})
+    timeline, verdict = the({**CREATED, VOLUME: shuffle(own, at - 1)})
+    assert is_whole(timeline, verdict) == believed
+    assert not believed or timeline.duration_us == expected.duration_us
+
+
+@pytest.mark.parametrize("ms", [-20, -900, -3000, -8000])
+@pytest.mark.parametrize("name", [API, SCHEDULER, VOLUME])
+def test_clock__back_at_any_line__keeps_the_files_order(name, ms):
+    """What the lifecycle grants in the file's order is believed, whatever the stamps."""
+    own = CREATED[name]
+    for at in range(1, len(own)):
+        timeline, verdict = the({**CREATED, name: [*own[:at], *(later(line, ms) for line in own[at:])]})
+        assert is_whole(timeline, verdict)
+        assert all(d.message.startswith("the clock went back by") for d in timeline.diagnostics if d.slug == "clock-step")
+
+
+def test_shuffled__stamps_of_seconds__the_file_is_believed():
+    ((name, own),) = lines("created-short").items()
+    own = [line for line in own if STEPS.search(line)]
+    assert not deviations({name: own})
+    assert deviations({name: shuffle(own, find(own, b"QuotaReserveTask", b"'RUNNING' from"))})
 
 
 WORDINGS = {

@@ -116,6 +116,15 @@ def test_damage__of_one_kind__is_read_the_same(change, seed, share):
 
 
 @pytest.mark.parametrize("case", SMALL)
+@settings(max_examples=3, deadline=None)
+@given_(seed=st.integers(0, 1 << 32), share=st.sampled_from([0.02, 0.2, 0.7]), size=st.sampled_from([700, 1 << 18]))
+def test_newlines__lost__are_read_the_same(case, seed, share, size):
+    chance = random.Random(seed)
+    logs = {name: b"".join(line + (b"" if chance.random() < share else b"\n") for line in data.split(b"\n")) for name, data in files(case, SOME).items()}
+    assert_same(logs, block=size)
+
+
+@pytest.mark.parametrize("case", SMALL)
 @settings(max_examples=4, deadline=None)
 @given_(seed=st.integers(0, 1 << 32), share=st.sampled_from([0.02, 0.1, 0.5]), size=st.sampled_from([700, 5000, 1 << 18]))
 def test_damage__of_any_kinds__is_read_the_same(case, seed, share, size):

@@ -97,6 +97,9 @@ def test_together__many_alike_and_some_changed__tells_what_each_request_tells_al
         place = data.draw(st.integers(0, len(lines[name]) - 1))
         line = lines[name][place]
         lines = replaced(lines, name, place, *data.draw(st.sampled_from([(), (line, line), (line[: len(line) // 2],)])))
+        if data.draw(st.booleans()):  # and in another order
+            at = data.draw(st.integers(0, len(lines[name]) - 2))
+            lines[name][at : at + 2] = lines[name][at : at + 2][::-1]
         files[name][copy] = b"\n".join(lines[name]) + b"\n"
     texts = {name: b"".join(parts) for name, parts in files.items()}
     if merged:

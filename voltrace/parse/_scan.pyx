@@ -535,6 +535,8 @@ cdef class Kernel:
             if close[1] == 32:
                 break
             close += 1
+        if _may_be_glued(close + 1, end):
+            return DECLINED
         at = self._instant(key)  # before the request is known: a line without a stamp tells of none
         if at == NO_TIME:
             return DECLINED
@@ -619,6 +621,8 @@ cdef class Kernel:
             return DECLINED
         left = <Left>self.sender_list[i]
         if not left.quick or PyByteArray_AS_STRING(self.busy)[left.process]:
+            return DECLINED
+        if _may_be_glued(body, end):
             return DECLINED
         at = self._instant(key)
         if at == NO_TIME:
@@ -1098,6 +1102,25 @@ cdef inline const char *_digits(const char *p, const char *end, Py_ssize_t most)
 
 cdef inline bint _begins_word(char c) noexcept nogil:
     return _fits(WORD, c)
+
+
+cdef bint _may_be_glued(const char *text, const char *end) noexcept nogil:
+    """Whether behind the first byte of the text there is what looks like a record's text: `glued.may_be_glued`."""
+    cdef const char *p = text
+    cdef const char *q
+    while True:
+        p = <const char *>memchr(p + 1, 91, end - p - 1) if end - p > 1 else NULL  # [
+        if p == NULL:
+            return False
+        if p[-1] != 32:
+            continue
+        if end - p >= 6 and memcmp(p, b"[pid: ", 6) == 0:
+            return True
+        q = p - 1
+        while q > text and (_fits(WORD, q[-1]) or q[-1] == 46 or q[-1] == 60 or q[-1] == 62 or q[-1] == 45):  # .<>-
+            q -= 1
+        if q < p - 1 and q - text > 5 and q[-1] == 32 and memchr(b"GORLET", q[-2], 6) != NULL and 65 <= q[-3] <= 90:
+            return True
 
 
 cdef object _name(const char *text, Py_ssize_t n):

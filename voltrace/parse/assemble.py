@@ -13,12 +13,14 @@ import numpy as np
 
 from ..lifecycle import SERVICES, VOLUME_CREATE
 from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, LogSet, Reading, Timeline, place
+from .boots import tell_boots
 from .framing import split_suffix
 from .join import find_told, join_accesses
 from .offsets import tell_offsets
 from .order import Raw, causal_order, drop_copies, drop_stretches, merge_sources
 from .repair import read_elided
 from .shelf import Shelf
+from .shuffled import put_in_order
 from .steps import find_step
 from .tables import NO_REQUEST, Access, RequestInfo, Scan, Seen
 from .timeline import TimelineBuilder
@@ -145,6 +147,11 @@ class Assembler:
             where = place(scan.sources[repeated[0].source], repeated[0].line)
             builder.diagnostics.append(Diagnostic("duplicated-records", f"{len(repeated)} records of this request stand in the log twice", where, request_id))
         raws, copied = drop_copies(raws, self._who)
+        raws, moved = put_in_order(raws)
+        if moved:
+            where = place(scan.sources[moved[0].source], moved[0].line)
+            message = "lines of one process stand in another order than their stamps, and only in that of the stamps can it have been at work: the stamps were believed"
+            builder.diagnostics.append(Diagnostic("clock-step", message, where, request_id))
         ordered = order_raws(raws)
         for raw in ordered:
             elided = None
@@ -158,7 +165,7 @@ class Assembler:
             builder.add(raw, elided)
         builder.diagnostics += self._noted.get(request_id, ())
         seen = self.seen_of(request)
-        step = find_step(scan.steps, seen, ordered)
+        step = find_step(scan.steps, seen, ordered, {(raw.process, raw.source) for raw in moved})
         if step:
             builder.diagnostics.append(Diagnostic("clock-step", step[1], place(scan.sources[step[0][0]], step[0][1]), request_id))
         timeline = self.finish(builder, request, seen, self.accesses.get(request) if joined else None, step is not None)
@@ -228,6 +235,7 @@ def begin_reading(assembler: Assembler) -> Reading:
     reading.diagnostics += scan.diagnostics
     reading.records_lost = any(d.slug == "rate-limited" for d in scan.diagnostics)
     _cover(scan, assembler.events.of(NO_REQUEST).tolist(), reading.coverage)
+    tell_boots(scan, reading)
     return reading
 
 

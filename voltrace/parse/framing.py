@@ -16,6 +16,7 @@ ACCESS = re.compile(
 )
 # Lines that journalctl itself writes between records.
 JOURNAL_NOTE = re.compile(rb"-- (?:Logs begin|Journal begins|Boot |Reboot|No entries|cursor:)|^$")
+BOOT = re.compile(rb"-- (?:Boot [0-9a-f]{32}|Reboot) --$")
 SUPPRESSED = re.compile(rb"Suppressed (\d{1,18}) messages from")
 # DevStack's debug suffix, with and without the pid, and oslo.log's.
 _DEVSTACK_SUFFIX = re.compile(rb" ?\{\{(?:\(pid=(\d{1,10})\) ?)?(\S+) (\S+?):(\d{1,10})(?:\}\}|$)")

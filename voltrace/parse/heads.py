@@ -12,14 +12,15 @@ from .lefts import NOBODY, Lefts
 from .marks import Marks
 
 _LONGEST_CONTEXT = WIDEST - 2
-_BLANK, _OPENS, _CLOSES = b" []"
+_BLANK, _CLOSES = b" ]"
 
 
 @dataclass(slots=True, eq=False)
 class Heads:
     """Of each line: ``left``, the number of who wrote it; where its context opens and closes; the context's number, and the first line that has the same.
 
-    A line of `NOBODY`, or without all of a context, has what says nothing in the other columns; ``whole`` are those that have all.
+    A line of `NOBODY`, or without all of a context, has what says nothing in the other columns; ``whole`` are those that have all, and in those that
+    open again stands something behind it that may be another record's.
     """
 
     left: np.ndarray
@@ -28,6 +29,7 @@ class Heads:
     context: np.ndarray
     first: np.ndarray
     whole: np.ndarray
+    opens_again: np.ndarray
 
     def cut(self, count: int) -> None:
         """Keep the first so many."""
@@ -44,7 +46,7 @@ class HeadFinder:
 
     def find(self, marks: Marks, keys: np.ndarray, ends: np.ndarray) -> Heads:
         """The heads of lines from behind their stamps on."""
-        left, opening = self._find_lefts(marks, keys, ends)
+        left, opening, later = self._find_lefts(marks, keys, ends)
         rows = np.flatnonzero(left >= 0)
         pieces, lengths = self._find_contexts(marks, opening[rows], ends[rows])
         if (lengths < 0).any():
@@ -60,22 +62,19 @@ class HeadFinder:
         found[firsts] = [number(marks.data[a:b], api) for a, b, api in texts]
         first = np.arange(len(keys))
         context[rows], first[rows] = found[like], rows[like]
-        return Heads(left, opening, closing, context, first, whole)
+        return Heads(left, opening, closing, context, first, whole, later < ends)
 
-    def _find_lefts(self, marks: Marks, keys: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Who wrote lines, and where their contexts begin: behind the first bracket behind a blank."""
-        pieces = marks.pieces(keys, round_up(self._lefts.longest))
-        skipped = max(0, self._lefts.shortest - 2)  # what ends before that is none that is known
-        found = pieces[:, skipped + 1 :] == _OPENS
-        found &= pieces[:, skipped:-1] == _BLANK
-        lengths = first_in_rows(found) + 2
-        lengths[lengths >= 2] += skipped
-        lengths[(lengths < 2) | (keys + lengths > ends)] = 0
-        first, firsts = group(pieces, lengths)
+    def _find_lefts(self, marks: Marks, keys: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Who wrote lines, where their contexts begin (behind the first bracket), and where the next bracket is."""
+        nth = marks.openings.searchsorted(keys)
+        opening = marks.openings[nth] + 1
+        lengths = opening - keys
+        lengths[(lengths > self._lefts.longest) | (opening > ends)] = 0
+        first, firsts = group(marks.pieces(keys, round_up(self._lefts.longest)), lengths)
         get = self._lefts.numbers.get
         left = np.full(len(keys), NOBODY, np.int32)
         left[firsts] = [get(marks.data[a : a + n], NOBODY) for a, n in zip(keys[firsts].tolist(), lengths[firsts].tolist())]
-        return left[first], keys + lengths
+        return left[first], opening, marks.openings[np.minimum(nth + 1, len(marks.openings) - 1)]
 
     def _find_contexts(self, marks: Marks, opening: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What begins at these places, and how long the contexts are: up to the first bracket before a blank; -1 for one without, or that is too long."""

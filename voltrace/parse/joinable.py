@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .clock import StampReader
 from .compiled import Compiled
 from .headers import NO_TIME
+from .mended import Broken
 from .tables import Header, Interrupted, Open, Scan
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Joinable(Compiled):
         self._width = 0
         self._number = 1  # of the next line
         self._invalid = False
+        self._broken: Broken | None = None  # the latest line of the careful way, if it broke off in its head
 
     def begin_at(self, width: int) -> None:
         """Begin with the width of its stamps."""
@@ -41,7 +43,7 @@ class Joinable(Compiled):
         piece.latest = {process: at for process, at in enumerate(self._latest) if at != NO_TIME}
         piece.open, piece.interrupted = self._open, self._interrupted
         piece.last, piece.unfinished, piece.pending = self._last, self._unfinished, self._pending.all()
-        piece.clock, piece.invalid = self.stamps.state, self._invalid
+        piece.clock, piece.invalid, piece.broken = self.stamps.state, self._invalid, self._broken
 
     @property
     def source(self) -> int:
@@ -52,13 +54,17 @@ class Joinable(Compiled):
         """Whether bytes that are no text were met."""
         return self._invalid
 
+    def latest_record(self) -> tuple[int, int]:
+        """Process and instant of the latest record; -1 and `NO_TIME` if there is none."""
+        return (self._last.process, self._latest[self._last.process]) if self._last is not None else (-1, NO_TIME)
+
     def lines_before(self) -> int:
         """How many lines were read so far."""
         return self._number - 1
 
     def can_be_joined(self) -> bool:
         """Whether what comes next can be read without what is open here: if that is a DEBUG record, other records may turn out to be its text."""
-        return not self._interrupted and all(not r.header.debug or self._is_whole(r.text[-1]) for r in self._open.values())
+        return self._broken is None and not self._interrupted and all(not r.header.debug or self._is_whole(r.text[-1]) for r in self._open.values())
 
     def take_orphan(self, process: int | None, body: bytes, number: int) -> None:
         """A line of a later piece that may go on with a record here."""
@@ -90,6 +96,10 @@ class Joinable(Compiled):
         process = record.record.header.process
         self._interrupted[process] = record
         self._busy[process] = True
+
+    def break_off(self, broken: Broken | None) -> None:
+        """The last line of a later piece broke off in its head."""
+        self._broken = broken
 
     def pop_pending(self, pid: int, requests: Iterable[int]) -> array:
         """The requests that a worker was at work on before its first access line in a later piece, with those of that piece."""

@@ -114,6 +114,7 @@ class _Addition:
         for (process, source), steps in own.steps.items():
             found = scan.steps.setdefault((self.processes[process], self.sources[source]), [])
             found += [(line + self.base, message) for line, message in steps][: MOST_STEPS - len(found)]
+        self._add_boots()
         self._add_unmatched()
         self._add_rows()
         if scan.kept is not None and own.kept is not None:
@@ -178,6 +179,12 @@ class _Addition:
         for name in ("pid", "call", "status", "end"):
             _extend_column(getattr(to, name), getattr(own, name), changes.get(name))
 
+    def _add_boots(self) -> None:
+        """The latest record before a boot may stand before the range."""
+        for source, line, process, at in self.piece.scan.boots:
+            before = (self.processes[process], at) if process >= 0 else self.keeper.latest_record() if self.keeper is not None else (process, at)
+            self.scan.boots.append((self.sources[source], line + self.base, *before))
+
     def _add_unmatched(self) -> None:
         """Of lines that nobody knows only so many are kept of a request."""
         scan, own = self.scan, self.piece.scan
@@ -237,6 +244,9 @@ class _Addition:
             keeper.interrupt(Interrupted(self._translate_open(cut.record), cut.first_event + self.events, lines))
         last = self._translate_header(piece.last) if piece.last is not None else None
         pending = {pid: [self.requests[request] for request in requests] for pid, requests in piece.pending.items()}
+        if piece.broken is not None:
+            process = self.processes[piece.broken.process]
+            keeper.break_off(piece.broken._replace(number=piece.broken.number + self.base, process=process))
         keeper.move_on(piece.lines, last, piece.unfinished, pending, piece.clock, piece.invalid)
 
 

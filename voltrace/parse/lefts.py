@@ -37,7 +37,7 @@ class Lefts:
         self.numbers: dict[bytes, int] = {}
         self._all: list[Left] = []
         self._columns: dict[str, np.ndarray] = {}
-        self.shortest = self.longest = 0  # bytes of a text
+        self.longest = 0  # bytes of a text
 
     def __len__(self) -> int:
         return len(self._all)
@@ -50,14 +50,13 @@ class Lefts:
 
     def add(self, text: bytes, left: Left) -> None:
         self.numbers[text] = len(self._all)
-        self.shortest = min(self.shortest or len(text), len(text))
         self.longest = max(self.longest, len(text))
         self._all.append(left)
         self._columns.clear()
 
     def clear(self) -> None:
         self.numbers.clear()
-        self.shortest = self.longest = 0
+        self.longest = 0
         self._all.clear()
         self._columns.clear()
 

@@ -18,6 +18,7 @@ from ..trace import Diagnostic, Location, LogSet
 from .clean import clean
 from .clock import StampReader, assumed_year, year_evidence
 from .framing import Framing, detect
+from .mended import Broken
 from .scan import SourceScanner
 from .sources import READ_ERRORS, Block, Source, blocks, read_tail
 from .tables import Header, Interrupted, Open, Scan
@@ -108,6 +109,7 @@ class Piece:
     pending: dict[int, tuple[int, ...]] = field(default_factory=dict)
     clock: Clock | None = None
     invalid: bool = False
+    broken: Broken | None = None
 
 
 def read_piece(task: Task) -> Piece:

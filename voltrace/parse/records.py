@@ -159,14 +159,19 @@ class Records(Continued):
 
     def _headless(self, sender: Sender, body: bytes, at: int, number: int) -> None:
         """A line with a prefix and without level, logger and bracket: access line, traceback, continuation, stderr."""
-        process = self._process(sender, None)
-        if at != NO_TIME:
-            widen(self.scan.processes[process], at, at)
+        process = self._outlive(sender, at)
         suppressed = SUPPRESSED.search(body) if "journald" in (sender.unit or "") else None
         if suppressed:
             self.scan.note("rate-limited", f"the journal dropped {int(suppressed[1])} records", Location(self.name, number))
             return
         self._without_header(process, body)
+
+    def _outlive(self, sender: Sender, at: int) -> int:
+        """The process of a line without level, logger and bracket, which lived then."""
+        process = self._process(sender, None)
+        if at != NO_TIME:
+            widen(self.scan.processes[process], at, at)
+        return process
 
     def _without_header(self, process: int, body: bytes) -> None:
         access = ACCESS.match(body)

@@ -17,9 +17,11 @@ from .clean import clean, is_dirty
 from .clock import StampReader
 from .compiled import LINES
 from .continued import MOST_LINES
-from .framing import JOURNAL_NOTE, Framing, cut_bars
+from .framing import BOOT, JOURNAL_NOTE, Framing, cut_bars
+from .glued import split_glued
 from .headers import MANY_HEADERS
 from .joinable import Joinable
+from .mended import Broken, breaks_off, mend
 from .sources import Block
 from .tables import Header, Scan, Sender
 
@@ -93,15 +95,45 @@ class SourceScanner(Joinable):
         return self._last, self._last.count if self._last else 0, len(self.scan.accesses)
 
     def _line(self, line: bytes, number: int, offset: int, length: int) -> None:
-        """The careful way: read a line of any kind."""
+        """The careful way: read a line of any kind, or of several records."""
+        if self._broken is not None:
+            mended = self._mend(self._broken, line, number, length)
+            if mended is not None:
+                line, number, offset, length = mended
+        parts = split_glued(line, self._format)
+        if len(parts) == 1:
+            self._read_line(line, number, offset, length)
+            return
+        whole = len(line) == length  # else nobody knows where in the file a part lies
+        for part in parts:
+            self._read_line(part, number, offset, len(part) if whole else length)
+            offset += len(part) if whole else 0
+
+    def _read_line(self, line: bytes, number: int, offset: int, length: int) -> None:
+        """A line, or a record of it."""
         first, *rest = line.split(NEWLINE, MOST_LINES) if NEWLINE in line else (line,)
-        header, start, at = self._slow(first, number)
+        header, start, at = self._slow(first, number, offset, length)
         if header is not None:
             if rest and header.debug and not self._is_whole(first):  # it is text of the message
                 first, rest = line, []
             self._record(header, first, start, at, number, offset, length)
         for text in rest:  # of several lines syslog has made one
             self._go_on_with(header, first, text)
+
+    def _mend(self, broken: Broken, line: bytes, number: int, length: int) -> tuple[bytes, int, int, int] | None:
+        """The record that this line ends of which the line before broke off in its head, with its place; None if it does not."""
+        self._broken = None
+        whole = mend(broken.line, line, self._format) if number == broken.number + 1 else None
+        if whole is None:
+            self._continue(broken.process, broken.body)
+            return None
+        return whole, broken.number, broken.offset, broken.length + 1 + length
+
+    def finish(self) -> None:
+        """No more blocks come: close what is open."""
+        if self._broken is not None:
+            self._continue(self._broken.process, self._broken.body)
+        super().finish()
 
     def _go_on_with(self, header: Header | None, first: bytes, text: bytes) -> None:
         """Text behind a record, or behind another line of its sender's."""
@@ -112,7 +144,7 @@ class SourceScanner(Joinable):
         elif whose is not None:
             self._continue(whose.process, text)
 
-    def _slow(self, line: bytes, number: int) -> tuple[Header | None, int, int]:
+    def _slow(self, line: bytes, number: int, offset: int, length: int) -> tuple[Header | None, int, int]:
         """Take a line apart whose beginning is not known yet: a new header, or a line that is no record of its own."""
         nothing = (None, 0, 0)
         prefix = self._format.pattern.match(line)
@@ -127,7 +159,10 @@ class SourceScanner(Joinable):
         if head is None:
             sender = _sender(prefix)
             self._teach_sender(line[prefix.end("stamp") : prefix.end()], self._process(sender, None), sender.unit)
-            self._headless(sender, line[prefix.end() :], at, number)
+            if breaks_off(line[prefix.end() :]):  # what it is, the next line tells
+                self._broken = Broken(line, number, offset, length, self._outlive(sender, at), line[prefix.end() :])
+            else:
+                self._headless(sender, line[prefix.end() :], at, number)
             return nothing
         if not self._width:
             self._width = prefix.end("stamp")
@@ -147,6 +182,8 @@ class SourceScanner(Joinable):
     def _unframed(self, line: bytes, number: int) -> None:
         """A line without a prefix: it continues the record before it, if that can go on; else nobody knows it."""
         if not line or JOURNAL_NOTE.match(line):
+            if self._layout != "oslo" and not self._unfinished and BOOT.match(line):
+                self.scan.boots.append((self._source, number, *self.latest_record()))
             return
         last = self._last
         if last is None and self._begun_busy:

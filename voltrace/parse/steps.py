@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from .clock import STEP_US
 from .order import Raw
@@ -12,17 +12,18 @@ Steps = dict[tuple[int, int], list[tuple[int, str]]]
 Step = tuple[tuple[int, int], str]
 
 
-def find_step(steps: Steps, seen: dict[tuple[int, int], Seen], ordered: Iterable[Raw]) -> Step | None:
+def find_step(steps: Steps, seen: dict[tuple[int, int], Seen], ordered: Iterable[Raw], moved: Collection[tuple[int, int]] = ()) -> Step | None:
     """The step of a clock that a request was at work over: its source and line, and what it says; None if there was none.
 
-    ``seen`` are the request's lines of each process in each source, ``ordered`` its events in causal order. The step is either between two of its
+    ``seen`` are the request's lines of each process in each source, ``ordered`` its events in causal order, ``moved`` the processes and
+    sources of which the lines, and no clock, went back. The step is either between two of its
     lines in one file, or between a cast and a receipt that bears an earlier stamp than the cast.
     """
     if not steps:
         return None
     for key, span in seen.items():
         for line, message in steps.get(key, ()):
-            if span.begun[0] < line <= span.ended[0]:
+            if span.begun[0] < line <= span.ended[0] and key not in moved:
                 return (key[1], line), message
     latest: Raw | None = None
     for raw in ordered:

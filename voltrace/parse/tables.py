@@ -230,6 +230,9 @@ class Scan:
         self.unmatched: Counter[int] = Counter()
         self.diagnostics: list[Diagnostic] = []
         self.steps: dict[tuple[int, int], list[tuple[int, str]]] = {}  # of each process in each source: where its clock went back, and by how much
+        self.boots: list[
+            tuple[int, int, int, int]
+        ] = []  # where the journal says that its host was booted: source, line, and the latest record's process and instant
         self.lines = 0
         self.noise = 0
         self.kept = LineTable() if keep_lines else None

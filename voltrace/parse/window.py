@@ -11,6 +11,7 @@ from .brackets import Brackets
 from .changes import TAIL, Changes
 from .forms import MISSING
 from .framing import split_suffix
+from .glued import may_be_glued
 from .groups import first_in_rows, group
 from .heads import HeadFinder
 from .heard import CAREFUL, UNKNOWN, Hearing
@@ -117,6 +118,8 @@ class Watch:
         self._listen(marks, w, np.flatnonzero(recorded & ~(w.debug & (w.request == NO_REQUEST))))
         w.careful |= (w.kind == CAREFUL) | ((w.kind == UNKNOWN) & (w.request >= 0))
         self._find_senders(marks, w, np.flatnonzero((w.left == NOBODY) & (ends - starts > self._width) & (fraction >= 0) & ~other))
+        opens = heads.opens_again | ((w.left == NOBODY) & (w.opening > w.body + 1) & (w.opening <= ends))
+        self._find_glued(marks, w, np.flatnonzero(opens & ~w.careful))
         return w
 
     def _listen(self, marks: Marks, w: Window, rows: np.ndarray) -> None:
@@ -168,6 +171,11 @@ class Watch:
             return
         values = self._scanner._find_results(task, state, line, int(w.uuid[row]) + _UUID + stop - start)
         w.fact[row] = -1 if values is None else self._hearing.add_facts(values)
+
+    def _find_glued(self, marks: Marks, w: Window, rows: np.ndarray) -> None:
+        """Which of these lines, that have another bracket, may hold another record behind their own."""
+        for row in rows.tolist():
+            w.careful[row] = may_be_glued(marks.data[w.body[row] : w.ends[row]], 1)
 
     def _is_whole(self, marks: Marks, ends: np.ndarray) -> np.ndarray:
         """Which of the DEBUG records that end there have all of their suffix."""
