@@ -19,8 +19,8 @@ _BLANK, _CLOSES = b" ]"
 class Heads:
     """Of each line: ``left``, the number of who wrote it; where its context opens and closes; the context's number, and the first line that has the same.
 
-    A line of `NOBODY`, or without all of a context, has what says nothing in the other columns; ``whole`` are those that have all, and in those that
-    open again stands something behind it that may be another record's.
+    A line of `NOBODY`, or without all of a context, has what says nothing in the other columns; ``whole`` are those that have all. ``nth`` is the
+    place of the first bracket, in this line or behind it, among those of the block.
     """
 
     left: np.ndarray
@@ -29,7 +29,7 @@ class Heads:
     context: np.ndarray
     first: np.ndarray
     whole: np.ndarray
-    opens_again: np.ndarray
+    nth: np.ndarray
 
     def cut(self, count: int) -> None:
         """Keep the first so many."""
@@ -46,7 +46,7 @@ class HeadFinder:
 
     def find(self, marks: Marks, keys: np.ndarray, ends: np.ndarray) -> Heads:
         """The heads of lines from behind their stamps on."""
-        left, opening, later = self._find_lefts(marks, keys, ends)
+        left, opening, nth = self._find_lefts(marks, keys, ends)
         rows = np.flatnonzero(left >= 0)
         pieces, lengths = self._find_contexts(marks, opening[rows], ends[rows])
         if (lengths < 0).any():
@@ -62,10 +62,10 @@ class HeadFinder:
         found[firsts] = [number(marks.data[a:b], api) for a, b, api in texts]
         first = np.arange(len(keys))
         context[rows], first[rows] = found[like], rows[like]
-        return Heads(left, opening, closing, context, first, whole, later < ends)
+        return Heads(left, opening, closing, context, first, whole, nth)
 
     def _find_lefts(self, marks: Marks, keys: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Who wrote lines, where their contexts begin (behind the first bracket), and where the next bracket is."""
+        """Who wrote lines, where their contexts begin (behind the first bracket), and which of the block's that is."""
         nth = marks.openings.searchsorted(keys)
         opening = marks.openings[nth] + 1
         lengths = opening - keys
@@ -74,7 +74,7 @@ class HeadFinder:
         get = self._lefts.numbers.get
         left = np.full(len(keys), NOBODY, np.int32)
         left[firsts] = [get(marks.data[a : a + n], NOBODY) for a, n in zip(keys[firsts].tolist(), lengths[firsts].tolist())]
-        return left[first], opening, marks.openings[np.minimum(nth + 1, len(marks.openings) - 1)]
+        return left[first], opening, nth
 
     def _find_contexts(self, marks: Marks, opening: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What begins at these places, and how long the contexts are: up to the first bracket before a blank; -1 for one without, or that is too long."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _LEVELS = np.zeros(256, bool)  # what they begin with
 _LEVELS[list(b"DIWECTA")] = True
+_LEVEL_ENDS = frozenset(b"G O R L E T".split())
 ACCESS_MARK = b"[pid: "
 _UUID, _NAME = 36, 128  # bytes of a uuid, and of what stands before it at most
 _SENDER = 64  # bytes of what stands between the stamp and the text of lines without level, logger and bracket, at most
@@ -118,8 +119,7 @@ class Watch:
         self._listen(marks, w, np.flatnonzero(recorded & ~(w.debug & (w.request == NO_REQUEST))))
         w.careful |= (w.kind == CAREFUL) | ((w.kind == UNKNOWN) & (w.request >= 0))
         self._find_senders(marks, w, np.flatnonzero((w.left == NOBODY) & (ends - starts > self._width) & (fraction >= 0) & ~other))
-        opens = heads.opens_again | ((w.left == NOBODY) & (w.opening > w.body + 1) & (w.opening <= ends))
-        self._find_glued(marks, w, np.flatnonzero(opens & ~w.careful))
+        self._find_glued(marks, w, heads.nth)
         return w
 
     def _listen(self, marks: Marks, w: Window, rows: np.ndarray) -> None:
@@ -172,10 +172,18 @@ class Watch:
         values = self._scanner._find_results(task, state, line, int(w.uuid[row]) + _UUID + stop - start)
         w.fact[row] = -1 if values is None else self._hearing.add_facts(values)
 
-    def _find_glued(self, marks: Marks, w: Window, rows: np.ndarray) -> None:
-        """Which of these lines, that have another bracket, may hold another record behind their own."""
-        for row in rows.tolist():
-            w.careful[row] = may_be_glued(marks.data[w.body[row] : w.ends[row]], 1)
+    def _find_glued(self, marks: Marks, w: Window, nth: np.ndarray) -> None:
+        """Which lines may hold another record behind their own: few have another bracket behind a logger and a level."""
+        opened, data = marks.openings, marks.data
+        nth = nth + (opened[nth] <= w.body)  # the first in the message
+        rows = np.flatnonzero((opened[nth] < w.ends) & ~w.careful)
+        for row, body, end, at in zip(rows.tolist(), w.body[rows].tolist(), w.ends[rows].tolist(), nth[rows].tolist()):
+            while (bracket := opened.item(at)) < end:
+                level = data.rfind(b" ", body, bracket - 1)
+                if data[level - 1 : level] in _LEVEL_ENDS or data.startswith(ACCESS_MARK, bracket):
+                    w.careful[row] = may_be_glued(data[body:end], 1)
+                    break
+                at += 1
 
     def _is_whole(self, marks: Marks, ends: np.ndarray) -> np.ndarray:
         """Which of the DEBUG records that end there have all of their suffix."""
