@@ -15,6 +15,7 @@ from ..lifecycle import SERVICES, VOLUME_CREATE
 from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, LogSet, Reading, Timeline, place
 from .framing import split_suffix
 from .join import join_accesses
+from .limits import drop_excess
 from .offsets import tell_offsets
 from .order import Raw, causal_order, drop_copies, drop_stretches, merge_sources
 from .repair import read_elided
@@ -43,6 +44,7 @@ class Assembler:
 
     def __init__(self, scan: Scan, layouts: list[str], shelf: Shelf | None = None) -> None:
         settle_services(scan)
+        drop_excess(scan, [])
         order = {name: number for number, name in enumerate(scan.sources)}
         scan.diagnostics.sort(key=lambda d: (order.get(d.where.path, -1), d.where.line) if d.where else (-1, 0))
         if any(isinstance(name, LogSet) for name in scan.sources):
@@ -74,6 +76,7 @@ class Assembler:
             part = copy(self)
             part.scan, part.part = copy(self.scan), number
             part.scan.events = events
+            drop_excess(part.scan, [])
             part._index_events()
             yield part
 
@@ -208,8 +211,8 @@ def order_raws(raws: list[Raw]) -> list[Raw]:
     return causal_order(VOLUME_CREATE, chain.from_iterable(merge_sources(own) for own in services.values())) if raws else []
 
 
-def assemble(assembler: Assembler) -> Reading:
-    """The reading that a scan amounts to."""
+def assemble(assembler: Assembler, others: bool = True) -> Reading:
+    """The reading that a scan amounts to. ``others``: whether it has the timelines of requests that create no volume, which may be very many."""
     scan = assembler.scan
     reading = begin_reading(assembler)
     overlapping: tuple[str, ...] | None = None
@@ -217,7 +220,8 @@ def assemble(assembler: Assembler) -> Reading:
         timeline, copies = assembler.build(request)
         serve_backends(timeline, reading.coverage)
         overlapping = overlapping or copies
-        reading.timelines.append(timeline)
+        if others or timeline.operation == VOLUME_CREATE.operation:
+            reading.timelines.append(timeline)
     reading.timelines.sort(key=lambda t: (t.start if t.start is not None else -1, t.request_id))
     finish_reading(assembler, reading, reading.creates(), overlapping)
     return reading

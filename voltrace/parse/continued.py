@@ -11,7 +11,7 @@ from .headers import Headers
 from .tables import NO_REQUEST, Header, Interrupted, Open, Scan
 
 if TYPE_CHECKING:
-    from .shelf import Shelf
+    from .limits import Relief
 
 RESULT = b" with result '"
 DEBUG_END = (b"}}", b"}} ")
@@ -45,12 +45,12 @@ class Continued(Headers):
         """Add what was counted of records to the scan."""
         self._settle_headers()
 
-    def relieve(self, shelf: Shelf) -> None:
-        """Let events be put away that are complete, if there are many."""
+    def relieve(self, relief: Relief) -> None:
+        """Let events be put away, or let go, that are complete, if there are many."""
         if self._interrupted:
             return
         records = sorted(self._open.values(), key=lambda record: record.event)
-        places = shelf.relieve(self.scan, [record.event for record in records])
+        places = relief.relieve(self.scan, [record.event for record in records])
         for record, place in zip(records, places or ()):
             record.event = place
 

@@ -9,18 +9,18 @@ import numpy as np
 
 from ..trace import Diagnostic, EventTable, Location, LogSet, Process
 from .headers import widen
+from .limits import Relief
 from .pieces import Layout, Piece, Task, open_scanner, range_blocks
 from .records import MOST_STEPS, MOST_UNMATCHED
 from .scan import SourceScanner
-from .shelf import Shelf
 from .tables import NO_REQUEST, Header, Interrupted, Open, Scan
 
 
 class Joiner:
     """Takes the pieces of all sources in their order."""
 
-    def __init__(self, scan: Scan, shelf: Shelf | None = None) -> None:
-        self.scan, self._shelf = scan, shelf
+    def __init__(self, scan: Scan, relief: Relief | None = None) -> None:
+        self.scan, self._relief = scan, relief
         self.layouts: list[str] = []
         self._keeper: SourceScanner | None = None  # of a source that is read in ranges: stands where the latest range ended
 
@@ -31,8 +31,8 @@ class Joiner:
             if piece.layout is not None:
                 self.layouts.append(piece.layout.framing.format.layout)
             _Addition(self.scan, piece).add_all()
-            if self._shelf is not None:
-                self._shelf.relieve(self.scan, [])
+            if self._relief is not None:
+                self._relief.relieve(self.scan, [])
             return
         if not task.start:
             self._end_source()
@@ -47,8 +47,8 @@ class Joiner:
         else:
             for block in range_blocks(task):
                 keeper.feed(block)
-        if self._shelf is not None:
-            keeper.relieve(self._shelf)
+        if self._relief is not None:
+            keeper.relieve(self._relief)
         if task.end is None:
             self._end_source()
 
