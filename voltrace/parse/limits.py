@@ -41,6 +41,8 @@ def drop_excess(scan: Scan, keep: list[int]) -> list[int] | None:
     None if no request has so many. It makes no difference how often this is done, or when.
     """
     events = scan.events
+    if len(events) <= MOST_EVENTS:
+        return None
     request = np.array(events.request, np.int32)
     counts = np.bincount(request - NO_REQUEST)
     counts[0] = 0  # what is of no request tells of services
