@@ -8,7 +8,7 @@ from compared import without
 
 from voltrace.check.judge import judge_all
 from voltrace.encode import encode_timeline
-from voltrace.parse.engine import read
+from voltrace.parse.engine import read, read_together
 from voltrace.sim.clocks import Clock
 
 from .clouds import cloud, run
@@ -73,6 +73,19 @@ def test_check__a_receipt_before_its_cast__is_an_offset_of_these_hosts(tmp_path)
     shown = {t.request_id for t in reading.creates() if any(d.slug == "clock-offset" for d in t.diagnostics)}
     assert shown == {t["request_id"] for t in truth if any(h["received"] < h["sent"] for h in t["handoffs"])} and shown
     assert all(h["wait_s"] is None for t in truth for h in t["handoffs"] if h["received"] < h["sent"])
+
+
+@pytest.mark.parametrize("offset", [0.08, 0.5, 3600.0])
+def test_offset__casts_both_ways__lies_between_what_they_show(tmp_path, offset):
+    lines, _ = run(_spread(_hosts(one=offset, two=offset)), requests=60, seed=6)
+    reading, _ = _read_back(tmp_path, lines)
+    told = [d.message for d in reading.diagnostics if d.slug == "clock-offset" and d.request_id is None and "casts the other way" in d.message]
+    assert told
+    for message in told:
+        least, most = map(float, re.findall(r"(\d+\.\d+) s", message))
+        assert least <= offset <= most < least + 0.15
+    together = read_together([str(tmp_path)])
+    assert {d.message for d in together.diagnostics if d.slug == "clock-offset" and d.request_id is None} >= set(told)
 
 
 def test_check__clocks_that_differ__what_is_stuck_or_lost_still_is(tmp_path):

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..trace import STUCK_AFTER_US, Diagnostic, Location, Reading, Timeline
@@ -64,7 +65,7 @@ def _workers(text: str) -> int:
     return int(text)
 
 
-def read(args: argparse.Namespace, paths: list[str] | None = None, keep_lines: bool = False, select: bool = True) -> tuple[Reading, dict[str, Verdict]]:
+def read(args: argparse.Namespace, paths: list[str] | None = None, keep_lines: bool = False) -> tuple[Reading, dict[str, Verdict]]:
     """Read the logs that ``args`` name and judge every request; only the create requests for which ``--where`` holds are kept.
 
     Raises VoltraceError (bad option, no such path, nothing that is a log).
@@ -73,12 +74,10 @@ def read(args: argparse.Namespace, paths: list[str] | None = None, keep_lines: b
     from ..parse.engine import read as read_logs
 
     holds = _where(args.where)
-    options = _options(args, keep_lines)
+    options = replace(_options(args, keep_lines), others=getattr(args, "all", False))
     with _Progress() as progress:
         reading = read_logs(paths if paths is not None else args.paths, options, progress, _crew(args))
         verdicts = judge_all(reading, int(args.stuck_after * 1e6))
-    if select:
-        reading.timelines = [t for t in reading.timelines if t.operation == "volume-create" or getattr(args, "all", False)]
     if holds is not None:
         from ..encode import encode_timeline
 

@@ -16,6 +16,7 @@ from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, LogSet, R
 from .boots import tell_boots
 from .framing import split_suffix
 from .join import find_told, join_accesses
+from .limits import drop_excess
 from .offsets import tell_offsets
 from .order import Raw, causal_order, drop_copies, drop_stretches, merge_sources
 from .repair import read_elided
@@ -45,6 +46,7 @@ class Assembler:
 
     def __init__(self, scan: Scan, layouts: list[str], shelf: Shelf | None = None) -> None:
         settle_services(scan)
+        drop_excess(scan, [])
         order = {name: number for number, name in enumerate(scan.sources)}
         scan.diagnostics.sort(key=lambda d: (order.get(d.where.path, -1), d.where.line) if d.where else (-1, 0))
         if any(isinstance(name, LogSet) for name in scan.sources):
@@ -76,6 +78,7 @@ class Assembler:
         part = copy(self)
         part.scan = copy(self.scan)
         part.scan.events, part.scan.seen = shelf.read(self.scan, first, last)
+        drop_excess(part.scan, [])
         part.pending = shelf.find(self.scan, self.pending, first, last)
         part._index()
         return part
@@ -213,8 +216,8 @@ def order_raws(raws: list[Raw]) -> list[Raw]:
     return causal_order(VOLUME_CREATE, chain.from_iterable(merge_sources(own) for own in services.values())) if raws else []
 
 
-def assemble(assembler: Assembler) -> Reading:
-    """The reading that a scan amounts to."""
+def assemble(assembler: Assembler, others: bool = True) -> Reading:
+    """The reading that a scan amounts to. ``others``: whether it has the timelines of requests that create no volume, which may be very many."""
     scan = assembler.scan
     reading = begin_reading(assembler)
     overlapping: tuple[str, ...] | None = None
@@ -222,7 +225,8 @@ def assemble(assembler: Assembler) -> Reading:
         timeline, copies = assembler.build(request)
         serve_backends(timeline, reading.coverage)
         overlapping = overlapping or copies
-        reading.timelines.append(timeline)
+        if others or timeline.operation == VOLUME_CREATE.operation:
+            reading.timelines.append(timeline)
     reading.timelines.sort(key=lambda t: (t.start if t.start is not None else -1, t.request_id))
     finish_reading(assembler, reading, reading.creates(), overlapping)
     return reading

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..trace import Kind, Location
@@ -11,6 +12,7 @@ from .headers import Headers
 from .tables import NO_REQUEST, Header, Interrupted, Open, Scan
 
 if TYPE_CHECKING:
+    from .limits import Relief
     from .shelf import Shelf
 
 RESULT = b" with result '"
@@ -45,17 +47,19 @@ class Continued(Headers):
         """Add what was counted of records to the scan."""
         self._settle_headers()
 
-    def relieve(self, shelf: Shelf) -> None:
-        """Let events be put away that are complete, if there are many."""
-        if shelf.is_full_with(self.scan):
-            self.put_away(shelf)
+    def relieve(self, relief: Relief) -> None:
+        """Let events be put away, or let go, that are complete, if there are many."""
+        self._let_go(relief.relieve)
 
     def put_away(self, shelf: Shelf) -> None:
         """Let events be put away that are complete."""
+        self._let_go(shelf.put)
+
+    def _let_go(self, relieve: Callable[[Scan, list[int]], list[int] | None]) -> None:
         if self._interrupted:
             return
         records = sorted(self._open.values(), key=lambda record: record.event)
-        for record, place in zip(records, shelf.put(self.scan, [record.event for record in records])):
+        for record, place in zip(records, relieve(self.scan, [record.event for record in records]) or ()):
             record.event = place
 
     def _keep_open(self, record: Open) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..measure import Key
     from .assemble import Assembler
     from .crew import Crew
+    from .limits import Relief
     from .shelf import Shelf
 
 # What stands on numpy is imported when the workers are at work: its start costs as much as that of all else.
@@ -35,7 +36,7 @@ def read(paths: list[str], options: ReadOptions = ReadOptions(), progress: Progr
     from .assemble import assemble
 
     assembler, bad = _finish(begun, options, progress)
-    reading = assemble(assembler)
+    reading = assemble(assembler, options.others)
     reading.diagnostics[:0] = bad
     return reading
 
@@ -88,23 +89,25 @@ def _begin(paths: list[str], options: ReadOptions, crew: Crew | None, folder: Fo
 def _finish(begun: _Begun, options: ReadOptions, progress: Progress | None, shelf: Shelf | None = None) -> tuple[Assembler, list[Diagnostic]]:
     """All that was begun, scanned, and what could not be read. ``shelf`` takes events that are not needed before all is read."""
     from .assemble import Assembler
+    from .limits import Excess
 
     scan, bad = Scan(options.keep_lines, options.facts), begun.bad
+    relief = shelf if shelf is not None else Excess()
     if begun.pieces is not None:
-        layouts, problems = _read_in_pieces(scan, begun.pieces, progress, shelf)
+        layouts, problems = _read_in_pieces(scan, begun.pieces, progress, relief, shelf)
     else:
-        layouts, problems = _read_here(scan, begun.sources, options, progress, shelf)
+        layouts, problems = _read_here(scan, begun.sources, options, progress, relief)
     bad += [Diagnostic("unreadable-source", f"{name}: {problem}", place(name, 1)) for name, problem in problems.items()]
     if not scan.sources:
         raise SourceError("; ".join(d.message for d in bad[:3]) or "no source could be read as a log")
     return Assembler(scan, layouts, shelf), bad
 
 
-def _read_here(scan: Scan, sources: list[Source], options: ReadOptions, progress: Progress | None, shelf: Shelf | None) -> tuple[list[str], dict[str, str]]:
+def _read_here(scan: Scan, sources: list[Source], options: ReadOptions, progress: Progress | None, relief: Relief) -> tuple[list[str], dict[str, str]]:
     layouts: list[str] = []
     problems: dict[str, str] = {}
     for source in sources:
-        layout, problem = read_source(scan, source, options, progress, shelf)
+        layout, problem = read_source(scan, source, options, progress, relief)
         if layout is not None:
             layouts.append(layout.framing.format.layout)
         if problem:
@@ -112,10 +115,12 @@ def _read_here(scan: Scan, sources: list[Source], options: ReadOptions, progress
     return layouts, problems
 
 
-def _read_in_pieces(scan: Scan, pieces: Iterator[tuple[Task, Piece]], progress: Progress | None, shelf: Shelf | None) -> tuple[list[str], dict[str, str]]:
+def _read_in_pieces(
+    scan: Scan, pieces: Iterator[tuple[Task, Piece]], progress: Progress | None, relief: Relief, shelf: Shelf | None
+) -> tuple[list[str], dict[str, str]]:
     from .joining import Joiner
 
-    joiner = Joiner(scan, shelf)
+    joiner = Joiner(scan, relief, shelf)
     problems: dict[str, str] = {}
     for task, piece in pieces:
         joiner.add(task, piece)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..trace import Diagnostic, Location, LogSet, Process
 from .headers import widen
+from .limits import Relief
 from .pieces import Layout, Piece, Task, open_scanner, range_blocks
 from .records import MOST_STEPS, MOST_UNMATCHED
 from .scan import SourceScanner
@@ -18,8 +19,9 @@ from .tables import NO_REQUEST, Header, Interrupted, Open, Scan
 class Joiner:
     """Takes the pieces of all sources in their order."""
 
-    def __init__(self, scan: Scan, shelf: Shelf | None = None) -> None:
-        self.scan, self._shelf = scan, shelf
+    def __init__(self, scan: Scan, relief: Relief, shelf: Shelf | None = None) -> None:
+        """``relief`` is asked between pieces; to the ``shelf`` go the events that workers put away."""
+        self.scan, self._relief, self._shelf = scan, relief, shelf
         self.layouts: list[str] = []
         self._keeper: SourceScanner | None = None  # of a source that is read in ranges: stands where the latest range ended
 
@@ -30,8 +32,7 @@ class Joiner:
             if piece.layout is not None:
                 self.layouts.append(piece.layout.framing.format.layout)
             _Addition(self.scan, piece, self._shelf).add_all()
-            if self._shelf is not None and self._shelf.is_full_with(self.scan):
-                self._shelf.put(self.scan, [])
+            self._relief.relieve(self.scan, [])
             return
         if not task.start:
             self._end_source()
@@ -46,8 +47,7 @@ class Joiner:
         else:
             for block in range_blocks(task):
                 keeper.feed(block)
-        if self._shelf is not None:
-            keeper.relieve(self._shelf)
+        keeper.relieve(self._relief)
         if task.end is None:
             self._end_source()
 

@@ -24,6 +24,7 @@ from .sources import READ_ERRORS, Block, Source, blocks, read_tail
 from .tables import Header, Interrupted, Open, Scan
 
 if TYPE_CHECKING:
+    from .limits import Relief
     from .packed import EntryScanner
     from .shelf import Bundle, Shelf
 
@@ -36,13 +37,14 @@ _BLOCKS_TO_DETECT = 4
 class ReadOptions:
     """How to read: the year of year-less stamps (None: find out), the zone of zone-less ones, and whether to keep where lines lie.
 
-    ``facts`` are the only ones that are wanted (None: all).
+    ``facts`` are the only ones that are wanted (None: all). ``others``: whether timelines of requests that create no volume are wanted.
     """
 
     year: int | None = None
     zone: tzinfo = UTC
     keep_lines: bool = False
     facts: frozenset[str] | None = None
+    others: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def read_piece(task: Task) -> Piece:
         shelf = Shelf(task.folder)
     if task.layout is None:
         piece = Piece(scan)
-        piece.layout, piece.problem = read_source(scan, task.source, task.options, shelf=shelf)
+        piece.layout, piece.problem = read_source(scan, task.source, task.options, relief=shelf)
         if shelf is not None:
             shelf.put(scan, [])
     else:
@@ -139,7 +141,7 @@ def prepare(task: Task) -> None:
 
 
 def read_source(
-    scan: Scan, source: Source, options: ReadOptions, progress: Progress | None = None, shelf: Shelf | None = None
+    scan: Scan, source: Source, options: ReadOptions, progress: Progress | None = None, relief: Relief | None = None
 ) -> tuple[Layout | None, str | None]:
     """Read a whole source into the scan; what it is (None: no log), and a sentence if it could not be read, or not to its end."""
     scanner: SourceScanner | EntryScanner | None = None
@@ -153,8 +155,8 @@ def read_source(
             scanner = open_scanner(scan, source.name, layout, options.zone)
             for block in found:
                 scanner.feed(block)
-                if shelf is not None:
-                    scanner.relieve(shelf)
+                if relief is not None:
+                    scanner.relieve(relief)
                 if progress:
                     progress(source.name, len(block.data))
     except READ_ERRORS as error:

@@ -10,6 +10,8 @@ from ..trace import Kind
 from .framing import split_suffix
 from .grammar import Damaged, read_transition
 
+_LEAST_LEFT = 8  # so many characters of a row's first words prove it
+
 
 @dataclass(frozen=True, slots=True)
 class Elided:
@@ -47,11 +49,12 @@ def _is_remnant(row: Row, text: str) -> bool:
     if row.fields[:2] == ("method", "url") and text.startswith("//"):
         return " " not in text
     words = first.strip().split(" ")
-    for cut in range(1, len(first)):
+    may_end_so = text[:_LEAST_LEFT] in first or text.startswith(":")  # told at once of most lines, which are whole and of no row
+    for cut in range(1, len(first)) if may_end_so else ():
         rest = first[cut:].lstrip()
         if len(rest) < 1 or not text.startswith(rest.rstrip() if len(row.literals) > 1 else rest):
             continue
-        if len(rest.strip()) >= 8 or (rest.strip() in (":", ": ") and len(words) > 1):
+        if len(rest.strip()) >= _LEAST_LEFT or (rest.strip() in (":", ": ") and len(words) > 1):
             return True
     return first.endswith(" ") and text.startswith("[") and len(row.literals) == 2 and not row.literals[1]
 

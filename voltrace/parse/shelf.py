@@ -16,6 +16,7 @@ import numpy as np
 from ..trace import EventTable
 from .folder import Folder
 from .join import TELLS, find_told
+from .limits import drop_excess
 from .tables import Scan, SeenTable
 
 ROWS = 200_000  # so many rows of a table may be in memory: reading takes as long with four times as many
@@ -74,13 +75,13 @@ class Shelf:
     def is_used(self) -> bool:
         return bool(self.bundles)
 
-    def is_full_with(self, scan: Scan) -> bool:
-        """Whether a scan has so many rows that they should be put away."""
-        return max(len(scan.events), len(scan.seen.request)) >= self._rows
+    def relieve(self, scan: Scan, keep: list[int]) -> list[int] | None:
+        """Put away the rows of a scan if there are too many, but for some events; where these stand then. None if nothing was done."""
+        return self.put(scan, keep) if max(len(scan.events), len(scan.seen.request)) >= self._rows else None
 
     def put(self, scan: Scan, keep: list[int]) -> list[int]:
         """Put away the rows of a scan, but for some events; where these stand then."""
-        events = scan.events
+        events, keep = scan.events, drop_excess(scan, keep) or keep
         away = np.ones(len(events), bool)
         away[keep] = False
         if isinstance(self._folder, str):

@@ -228,6 +228,7 @@ class Scan:
         self.seen = SeenTable()
         self.accesses = AccessTable()
         self.unmatched: Counter[int] = Counter()
+        self.exceeding: set[int] = set()  # the requests with more events than are kept
         self.diagnostics: list[Diagnostic] = []
         self.steps: dict[tuple[int, int], list[tuple[int, str]]] = {}  # of each process in each source: where its clock went back, and by how much
         self.boots: list[
