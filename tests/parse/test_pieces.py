@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from here import Here
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from voltrace import kernel
 from voltrace.check.judge import judge_all
 from voltrace.encode import encode_check, encode_timeline
 from voltrace.parse import crew, shelf
@@ -210,3 +213,17 @@ def test_processes__share_killed__it_is_done_here():
 
     here = os.getpid()
     assert Processes(3).spread(work) == [(0, 3), (1, 3), (2, 3)]
+
+
+@pytest.mark.skipif(kernel.load("parse._rows") is None, reason="the kernel is not built")
+def test_worker__that_puts_away_what_it_reads__does_without_numpy(tmp_path):
+    """Its import costs as much as the reading of 50 MB."""
+    script = f"""
+import sys
+from voltrace.parse.pieces import *
+tasks = plan_source(Source({str(SAMPLES / "driver-failure" / "c-vol.log")!r}, "c-vol.log"), ReadOptions(2026, facts=frozenset({{"retry"}})), 20_000)
+for task in tasks:
+    assert read_piece(replace(task, folder={str(tmp_path)!r})).bundle.events[-1]
+assert len(tasks) > 1 and "numpy" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", "from dataclasses import replace\n" + script], check=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..trace import Kind, Location
@@ -13,7 +14,6 @@ from .tables import NO_REQUEST, Header, Interrupted, Open, Scan
 
 if TYPE_CHECKING:
     from .limits import Relief
-    from .shelf import Shelf
 
 RESULT = b" with result '"
 DEBUG_END = (b"}}", b"}} ")
@@ -49,17 +49,14 @@ class Continued(Headers):
 
     def relieve(self, relief: Relief) -> None:
         """Let events be put away, or let go, that are complete, if there are many."""
-        self._let_go(relief.relieve)
+        self.let_go(partial(relief.relieve, self.scan))
 
-    def put_away(self, shelf: Shelf) -> None:
-        """Let events be put away that are complete."""
-        self._let_go(shelf.put)
-
-    def _let_go(self, relieve: Callable[[Scan, list[int]], list[int] | None]) -> None:
+    def let_go(self, put: Callable[[list[int]], list[int] | None]) -> None:
+        """Let events be put away that are complete. ``put`` is given those that must stay, and tells where they stand then."""
         if self._interrupted:
             return
         records = sorted(self._open.values(), key=lambda record: record.event)
-        for record, place in zip(records, relieve(self.scan, [record.event for record in records]) or ()):
+        for record, place in zip(records, put([record.event for record in records]) or ()):
             record.event = place
 
     def _keep_open(self, record: Open) -> None:

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from .folder import Folder
@@ -58,6 +57,8 @@ class Processes:
         """What ``work`` gives for each share: all but the first are done by processes that are forked from this one, and know what it knows."""
         if self.count < 2 or not _can_fork():
             return [work(0, 1)]
+        from multiprocessing import get_context
+
         context = get_context("fork")
         others = []
         for share in range(1, self.count):
@@ -88,6 +89,8 @@ class _Gang:
     """Workers at work on a list of tasks."""
 
     def __init__(self, count: int, tasks: list[Task]) -> None:
+        from multiprocessing import get_context
+
         # Forked workers have all that is imported; where threads make that unsafe, they start anew.
         self._context = get_context("fork" if _can_fork() else "spawn")
         self._tasks, self._ahead = tasks, count * AHEAD

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from .bundles import TELLS
 from .tables import ANSWERS, Access, Scan
 
-TELLS = ("request", "kind", "fact")
 
-
-def find_told(scan: Scan, rows: np.ndarray | None = None) -> np.ndarray:
-    """Request, kind and fact of the events (of these rows) that tell what was asked and answered: one line each, one column an event."""
+def find_told(scan: Scan) -> np.ndarray:
+    """Request, kind and fact of the events that tell what was asked and answered: one line each, one column an event."""
     telling = np.array([scan.tells(number, ANSWERS) for number in range(len(scan.kinds))] or [False])
     tells = telling[np.frombuffer(scan.events.kind, np.int32)]
-    if rows is not None:
-        tells &= rows
     return np.stack([np.frombuffer(getattr(scan.events, name), np.int32)[tells] for name in TELLS])
 
 

@@ -7,12 +7,13 @@ from array import array
 import numpy as np
 
 from ..trace import Diagnostic, Location, LogSet, Process
+from .bundles import Change
 from .headers import widen
 from .limits import Relief
 from .pieces import Layout, Piece, Task, open_scanner, range_blocks
 from .records import MOST_STEPS, MOST_UNMATCHED
 from .scan import SourceScanner
-from .shelf import Change, Shelf
+from .shelf import Shelf
 from .tables import NO_REQUEST, Header, Interrupted, Open, Scan
 
 
@@ -150,9 +151,9 @@ class _Addition:
             "begun_line": self._moved,
             "ended_line": self._moved,
         }
-        for bundle in self.piece.bundles:
+        if self.piece.bundle is not None:
             assert self.shelf is not None
-            self.shelf.adopt(bundle, changes)
+            self.shelf.adopt(self.scan, self.piece.bundle, self.requests, changes)
         for name in ("request", "kind", "origin", "line", "at", "uuid", "fact"):
             _extend_column(getattr(events, name), getattr(own.events, name), changes.get(name))
         events.facts += own.events.facts

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import numpy as np
-
 from ..trace import EventTable, place
 from .tables import NO_REQUEST, Scan
 
 MOST_EVENTS = 20_000  # of one request: a hundred times what a create with four attempts has
 _MANY = 400_000  # events in memory before anybody looks whether they are too many of one request
-_COLUMNS = {"request": np.int32, "kind": np.int32, "origin": np.int32, "line": np.int64, "at": np.int64, "fact": np.int32, "uuid": np.uint8}
 
 
 class Relief(Protocol):
@@ -40,6 +37,8 @@ def drop_excess(scan: Scan, keep: list[int]) -> list[int] | None:
 
     None if no request has so many. It makes no difference how often this is done, or when.
     """
+    import numpy as np
+
     events = scan.events
     if len(events) <= MOST_EVENTS:
         return None
@@ -59,9 +58,9 @@ def drop_excess(scan: Scan, keep: list[int]) -> list[int] | None:
             scan.note("limit-reached", what, place(scan.sources[source], events.line[rows[0]]), number)
     dropped[keep] = False
     kept = np.flatnonzero(~dropped)
-    for name, dtype in _COLUMNS.items():
+    for name in ("request", "kind", "origin", "line", "at", "fact", "uuid"):
         column = getattr(events, name)
-        values = np.array(column, dtype)
+        values = np.array(column)
         values = values.reshape(-1, EventTable.UUID)[kept] if name == "uuid" else values[kept]
         del column[:]  # whoever reads the log knows this array
         column.frombytes(values.tobytes())

@@ -6,9 +6,11 @@ could change is kept aside, and `joining` settles it.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from functools import partial
 from io import BufferedIOBase
 from itertools import chain, islice, tee
 from typing import TYPE_CHECKING, BinaryIO
@@ -24,9 +26,9 @@ from .sources import READ_ERRORS, Block, Source, blocks, read_tail
 from .tables import Header, Interrupted, Open, Scan
 
 if TYPE_CHECKING:
+    from .bundles import Bundle
     from .limits import Relief
     from .packed import EntryScanner
-    from .shelf import Bundle, Shelf
 
 Progress = Callable[[str, int], None]
 Clock = tuple[int, int, bool]
@@ -89,13 +91,13 @@ class Task:
 
 @dataclass(slots=True)
 class Piece:
-    """What a worker found: the scan, the ``bundles`` that it put away, and of a range what `joining` must know about its two ends.
+    """What a worker found: the scan, the ``bundle`` that it put away, and of a range what `joining` must know about its two ends.
 
     ``problem`` says why it was not read to its end.
     """
 
     scan: Scan
-    bundles: list[Bundle] = field(default_factory=list)
+    bundle: Bundle | None = None
     layout: Layout | None = None
     problem: str | None = None
     size: int = 0
@@ -117,21 +119,23 @@ class Piece:
 def read_piece(task: Task) -> Piece:
     """Read a piece. What cannot be read is told in the piece, not raised."""
     scan = Scan(task.options.keep_lines, task.options.facts)
-    shelf = None
+    if task.layout is not None:
+        return _read_range(scan, task, task.layout)
+    piece = Piece(scan)
+    piece.layout, piece.problem = read_source(scan, task.source, task.options)
     if task.folder is not None:
-        from .shelf import Shelf
-
-        shelf = Shelf(task.folder)
-    if task.layout is None:
-        piece = Piece(scan)
-        piece.layout, piece.problem = read_source(scan, task.source, task.options, relief=shelf)
-        if shelf is not None:
-            shelf.put(scan, [])
-    else:
-        piece = _read_range(scan, task, task.layout, shelf)
-    if shelf is not None:
-        piece.bundles = shelf.bundles
+        _put_away(piece, task.folder, [])
     return piece
+
+
+def _put_away(piece: Piece, folder: str, keep: list[int]) -> list[int]:
+    """Put away what a piece has found, but for some events; where these stand then."""
+    from .bundles import part_of, put_away
+
+    parts = array("H", map(part_of, piece.scan.requests))
+    parts.append(0)
+    piece.bundle, places = put_away(piece.scan, keep, folder, parts, keep_unknown=True)
+    return places
 
 
 def prepare(task: Task) -> None:
@@ -250,7 +254,7 @@ def describe(error: Exception, begun: bool) -> str:
 # -- ranges ----------------------------------------------------------------------------------------------------------------
 
 
-def _read_range(scan: Scan, task: Task, layout: Layout, shelf: Shelf | None) -> Piece:
+def _read_range(scan: Scan, task: Task, layout: Layout) -> Piece:
     piece = Piece(scan, layout=layout)
     scanner = open_scanner(scan, task.source.name, layout, task.options.zone)
     assert isinstance(scanner, SourceScanner)
@@ -264,8 +268,8 @@ def _read_range(scan: Scan, task: Task, layout: Layout, shelf: Shelf | None) -> 
     except READ_ERRORS as error:
         piece.problem = describe(error, True)
     scanner.settle()
-    if shelf is not None:
-        scanner.put_away(shelf)
+    if task.folder is not None:
+        scanner.let_go(partial(_put_away, piece, task.folder))
     scanner.report(piece)
     return piece
 
