@@ -67,7 +67,9 @@ def test_first_in_rows__of_any_marks__is_the_first(width, data):
 
 
 PIECES = st.lists(
-    st.tuples(st.lists(st.sampled_from(b"ab\x00"), min_size=16, max_size=16).map(bytes), st.integers(0, 16), st.integers(0, 1)), min_size=1, max_size=50
+    st.tuples(st.lists(st.sampled_from(b"ab\x00"), min_size=16, max_size=16).map(lambda text: bytes(text) * 4), st.integers(0, 64), st.integers(0, 1)),
+    min_size=1,
+    max_size=50,
 )
 
 
@@ -77,7 +79,7 @@ def test_group__of_any_pieces__puts_together_only_what_is_the_same(factor, given
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(groups, "_FACTORS", groups._FACTORS * np.uint64(factor))
         texts, lengths, also = zip(*given)
-        pieces = np.frombuffer(b"".join(texts), np.uint8).reshape(-1, 16)
+        pieces = np.frombuffer(b"".join(texts), np.uint8).reshape(-1, 64)
         first, firsts = groups.group(pieces, np.array(lengths), np.array(also))
     own = [(text[:length], length, other) for text, length, other in given]
     assert all(own[a] == own[b] and a <= b for b, a in enumerate(first.tolist()))

