@@ -93,7 +93,7 @@ def mutate(data: bytes, draw) -> bytes:
     return b"\n".join(lines) + b"\n"
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), case=st.sampled_from(["created", "driver-failure", "over-quota"]), size=st.integers(300, 9000))
 def test_pieces__of_a_mutated_log__tell_what_the_whole_tells(tmp_path, data, case, size):
     logs = sorted((SAMPLES / case).glob("*.log"))
