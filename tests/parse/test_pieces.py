@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 from voltrace import kernel
 from voltrace.check.judge import judge_all
+from voltrace.cli.main import main
 from voltrace.encode import encode_check, encode_timeline
 from voltrace.parse import crew, shelf
 from voltrace.parse.crew import Processes
 from voltrace.parse.engine import read, read_durations
+from voltrace.parse.folder import Folder
 from voltrace.parse.pieces import ReadOptions, plan_source, read_piece
 from voltrace.parse.sources import Source
 
@@ -227,3 +229,12 @@ for task in tasks:
 assert len(tasks) > 1 and "numpy" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", "from dataclasses import replace\n" + script], check=True)
+
+
+def test_shelf__no_room_on_disk__is_told_in_one_line(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(shelf.Shelf.__init__, "__defaults__", (50,))
+    monkeypatch.setattr(Folder, "path", str(tmp_path / "gone"))
+    for by in ("1", "2"):
+        monkeypatch.setattr(crew, "PIECE", 20_000)
+        assert main(["stats", str(SAMPLES / "driver-failure" / "c-vol.log"), "--workers", by, "--year", "2026"]) == 2
+        assert "gone: No such file or directory" in capsys.readouterr().err

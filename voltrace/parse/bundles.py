@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from .. import kernel
+from ..errors import VoltraceError
 from ..trace import EventTable
-from .limits import MOST_EVENTS
+from .limits import MOST_EVENTS, drop_excess
 from .tables import ANSWERS, Scan, SeenTable
 
 if TYPE_CHECKING:
@@ -69,11 +70,10 @@ def put_away(scan: Scan, keep: list[int], folder: str, parts: array, keep_unknow
     """Put the rows of a scan into a file, but for some events; and where these stand then.
 
     ``parts`` is that of each request, and behind them that of none. ``keep_unknown``: the events of lines that nobody knows stay, too: `joining` counts them.
+    Raises VoltraceError if there is no room, or no such folder.
     """
     events, rows = scan.events, _rows()
     if rows.most(events.request) > MOST_EVENTS:
-        from .limits import drop_excess
-
         keep = drop_excess(scan, keep) or keep
     away = bytearray(b"\1") * len(events)
     unknown = rows.select(events.kind, bytes(kind.row == "unmatched" for kind in scan.kinds)) if keep_unknown else ()
@@ -89,11 +89,14 @@ def put_away(scan: Scan, keep: list[int], folder: str, parts: array, keep_unknow
         column = getattr(table, name)
         return rows.take(memoryview(column).cast("B"), width, own) if len(column) and len(own) else b""
 
-    with NamedTemporaryFile(dir=folder, delete=False) as file:
-        for name, width in EVENTS:
-            file.write(take(events, name, width, order))
-        for name, width in SEEN:
-            file.write(take(scan.seen, name, width, seen_order))
+    try:
+        with NamedTemporaryFile(dir=folder, delete=False) as file:
+            for name, width in EVENTS:
+                file.write(take(events, name, width, order))
+            for name, width in SEEN:
+                file.write(take(scan.seen, name, width, seen_order))
+    except OSError as error:
+        raise VoltraceError(f"{folder}: {error.strerror}: events are put away there while large logs are read (TMPDIR says where)") from None
     bundle = Bundle(file.name, bounds, seen_bounds, [take(events, name, 4, told) for name in TELLS], parts, not kept)
     for name, width in EVENTS:
         fill(events, name, take(events, name, width, kept))
