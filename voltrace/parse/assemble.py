@@ -53,7 +53,6 @@ class Assembler:
             named = {name: name for name in scan.sources}
             scan.diagnostics = [replace(d, where=place(named.get(d.where.path, d.where.path), d.where.line)) if d.where else d for d in scan.diagnostics]
         self.scan, self.layouts, self._shelf = scan, layouts, shelf
-        self._whole = self  # of which this may become a part
         self._index()
         self.kept = _ByRequest(np.frombuffer(scan.kept.request, np.int32), len(scan.requests)) if scan.kept is not None else None
         self._names = [p.name for p in scan.processes]
@@ -72,6 +71,7 @@ class Assembler:
         shelf = self._shelf
         if shelf is None or not shelf.is_used:
             return [lambda: self]
+        _ = self._told  # while all events are here
         return [partial(self._part, shelf, first, last) for first, last in shelf.parts(self.scan)]
 
     def _part(self, shelf: Shelf, first: int, last: int) -> Assembler:
@@ -83,13 +83,20 @@ class Assembler:
         part._index()
         return part
 
+    def expect(self, requests: list[int]) -> None:
+        """Of other requests nobody will ask for the web server's line."""
+        self._accesses = join_accesses(self.scan, self._told, requests)
+
     @property
     def accesses(self) -> dict[int, Access]:
         """The web server's line of each request that can be told to have one."""
-        whole = self._whole
-        if whole._accesses is None:
-            whole._accesses = join_accesses(whole.scan, self._shelf.told(whole.scan) if self._shelf is not None else find_told(whole.scan))
-        return whole._accesses
+        if self._accesses is None:
+            self._accesses = join_accesses(self.scan, self._told)
+        return self._accesses
+
+    @cached_property
+    def _told(self) -> np.ndarray:
+        return self._shelf.told(self.scan) if self._shelf is not None else find_told(self.scan)
 
     @cached_property
     def pending(self) -> np.ndarray:

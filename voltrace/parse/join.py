@@ -7,6 +7,8 @@ import numpy as np
 from .bundles import TELLS
 from .tables import ANSWERS, Access, Scan
 
+_MOST_ROUNDS = 30  # until all are looked at, which costs as much
+
 
 def find_told(scan: Scan) -> np.ndarray:
     """Request, kind and fact of the events that tell what was asked and answered: one line each, one column an event."""
@@ -15,17 +17,17 @@ def find_told(scan: Scan) -> np.ndarray:
     return np.stack([np.frombuffer(getattr(scan.events, name), np.int32)[tells] for name in TELLS])
 
 
-def join_accesses(scan: Scan, told: np.ndarray) -> dict[int, Access]:
-    """The access line of each request that has one for certain: by worker, order, method, path and status.
+def join_accesses(scan: Scan, told: np.ndarray, requests: list[int] | None = None) -> dict[int, Access]:
+    """The access line of each request (of these; None: all) that has one for certain: by worker, order, method, path and status.
 
     ``told`` is what `find_told` found.
     """
     if not len(scan.accesses):
         return {}
-    # Of a million other requests nothing is looked up.
-    facts = _answer_facts(scan, told[:, np.isin(told[0], np.frombuffer(scan.accesses.pending, np.int32))])
+    rows, among = _find_related(scan, requests)
+    facts = _answer_facts(scan, told[:, among[told[0]]])  # of a million other requests nothing is looked up
     joined: dict[int, Access] = {}
-    for access in scan.accesses:
+    for access in scan.accesses.rows(rows):
         fitting = []
         for request in access.pending:
             if request in joined:
@@ -40,6 +42,24 @@ def join_accesses(scan: Scan, told: np.ndarray) -> dict[int, Access]:
         if len(unique) == 1:
             joined[unique[0]] = access
     return joined
+
+
+def _find_related(scan: Scan, requests: list[int] | None) -> tuple[list[int], np.ndarray]:
+    """The access lines that may be about some requests (None: all), or about others that such a line may be about; and which requests these are, in a table."""
+    pending, ends = np.frombuffer(scan.accesses.pending, np.int32), np.frombuffer(scan.accesses.end, np.int64)
+    among = np.zeros(len(scan.requests) + 1, bool)  # the last is none
+    if requests is not None:
+        owner = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+        among[requests] = True
+        for _ in range(_MOST_ROUNDS):
+            near = np.zeros(len(ends), bool)
+            near[owner[among[pending]]] = True
+            others = pending[near[owner]]
+            if among[others].all():
+                return np.flatnonzero(near).tolist(), among
+            among[others] = True
+    among[pending] = True
+    return list(range(len(ends))), among
 
 
 def _answer_facts(scan: Scan, told: np.ndarray) -> dict[int, dict]:

@@ -17,6 +17,7 @@ from .runs import bounds
 from .tables import DECIDING
 from .variants import Coder, Variant, find_variants
 
+_MOST_SHAPES = 10_000
 _EPOCH, _STEP = 10**15, 10**9
 
 Share = tuple[dict[Key, np.ndarray], int]
@@ -46,11 +47,13 @@ def _measure(parts: list[Callable[[], Assembler]], coder: Coder, share: int, sha
     count = 0
     shapes: dict[bytes, Shape | None] = {}
     for part in (get() for get in parts[share::shares]):
-        variants, careful = find_variants(part, coder)
+        variants, careful = find_variants(part, coder, few=1)  # what a variant's requests have in common is found once for all parts
         begun, ended = part.lasting
         at = np.frombuffer(part.scan.events.at, np.int64)
         for variant in variants:
             if variant.key not in shapes:
+                if len(shapes) == _MOST_SHAPES:
+                    shapes.clear()
                 shapes[variant.key] = _find_shape(part, variant)
             shape = shapes[variant.key]
             if shape is None:
@@ -65,6 +68,7 @@ def _measure(parts: list[Callable[[], Assembler]], coder: Coder, share: int, sha
             steps = _steps(part, variant)
             for key, start, end in spans:
                 found[key].append(_packed(_estimate(instants[:, end] - instants[:, start], steps)))
+        part.expect(careful)
         timelines = [t for t in (part.build(request)[0] for request in sorted(careful)) if t.operation == VOLUME_CREATE.operation]
         count += len(timelines)
         for kind, service, name, us in observe(timelines):

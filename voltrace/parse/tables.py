@@ -133,11 +133,11 @@ class AccessTable:
     def __len__(self) -> int:
         return len(self.pid)
 
-    def __iter__(self) -> Iterator[Access]:
-        start = 0
-        for call, status, end in zip(self.call, self.status, self.end):
-            yield Access(*self.calls[call], status, self.pending[start:end])
-            start = end
+    def rows(self, rows: Iterable[int]) -> Iterator[Access]:
+        """Some of them."""
+        for row in rows:
+            pending = self.pending[self.end[row - 1] if row else 0 : self.end[row]]
+            yield Access(*self.calls[self.call[row]], self.status[row], pending)
 
     def append(self, pid: int, call: int, status: int, pending: Iterable[int]) -> None:
         self.pending.extend(pending)

@@ -184,8 +184,8 @@ def as_it_is(name: str, value: object) -> Hashable:
     return value if isinstance(value, (str, int)) else repr(value)
 
 
-def find_variants(assembler: Assembler, coder: Coder) -> tuple[list[Variant], list[int]]:
-    """The variants of a scan, and the requests that must be put together one by one: those that are not plain, and variants of few."""
+def find_variants(assembler: Assembler, coder: Coder, few: int = _FEW) -> tuple[list[Variant], list[int]]:
+    """The variants of a scan, and the requests that must be put together one by one: those that are not plain, and variants of less than a ``few``."""
     scan = assembler.scan
     found = sort_events(assembler)
     pending = set(assembler.pending.tolist())
@@ -200,7 +200,7 @@ def find_variants(assembler: Assembler, coder: Coder) -> tuple[list[Variant], li
     careful = [*found.requests[~found.plain].tolist(), *pending.difference(found.requests.tolist())]
     variants = []
     for own in _group_alike(signature, found, scan.seed):
-        if len(own) < _FEW:
+        if len(own) < few:
             careful += found.requests[own].tolist()
         else:
             start, end = found.starts[own[0]], found.ends[own[0]]
