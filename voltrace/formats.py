@@ -20,7 +20,8 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 RELEASES = ("pike", "queens", "train", "yoga", "2023.1", "2024.1", "2025.1", "2026.1", "2026.2")
 
 # A record's body: level, logger and the context in brackets. A name in it may hold a bracket, but none before a blank.
-HEAD = re.compile(rb"(DEBUG|INFO|WARNING|ERROR|CRITICAL|TRACE|AUDIT) ([\w.<>-]+) \[([^\]]{0,400}(?:\](?! |$)[^\]]{0,400}){0,9})\](?: |$)")
+HEAD_LEVELS = (b"DEBUG", b"INFO", b"WARNING", b"ERROR", b"CRITICAL", b"TRACE", b"AUDIT")
+HEAD = re.compile(rb"(" + b"|".join(HEAD_LEVELS) + rb") ([\w.<>-]+) \[([^\]]{0,400}(?:\](?! |$)[^\]]{0,400}){0,9})\](?: |$)")
 
 # How oslo.log's ColorHandler and DevStack's format strings colour a line.
 COLOURS = {"DEBUG": "\x1b[00;32m", "INFO": "\x1b[00;36m", "WARNING": "\x1b[01;33m", "ERROR": "\x1b[01;31m", "CRITICAL": "\x1b[01;31m"}

@@ -338,7 +338,8 @@ class EventTable:
     NO_TIME = -(1 << 62)
     UUID = 36
     NO_UUID = b"\0" * UUID
-    __slots__ = ("request", "kind", "origin", "line", "at", "uuid", "fact", "facts")
+    COLUMNS = ("request", "kind", "origin", "line", "at", "uuid", "fact")
+    __slots__ = (*COLUMNS, "facts")
 
     def __init__(self) -> None:
         self.request, self.kind, self.origin, self.fact = array("i"), array("i"), array("i"), array("i")

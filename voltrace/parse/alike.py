@@ -153,12 +153,9 @@ class _Wanted:
 
     def relate(self, facts: list) -> Hashable | None:
         """Which facts a request has that should stay the same; None if they do not, or if what is known of them has another shape."""
-        if set(map(type, facts)) == _TUPLES and () not in facts:
-            values = [facts[event][place] for event, place in self._places]
-        elif any(type(own) is not tuple and not _ROLES.keys().isdisjoint(own) for own in facts):
+        if any(type(own) is not tuple and not _ROLES.keys().isdisjoint(own) for own in facts):
             return None
-        else:
-            values = [own[place] if type(own := facts[event]) is tuple and own else None for event, place in self._places]
+        values = [own[place] if type(own := facts[event]) is tuple and own else None for event, place in self._places]
         for group in (self._volumes, self._sizes):
             same = set(values[group])
             same.discard(None)
@@ -175,8 +172,6 @@ class _Wanted:
                 admitted = value
             elif admitted is not None and b"'%s'" % value not in admitted:
                 return None
-        if None not in values:
-            return self._all
         found = 0
         for value, mark in zip(values, self._marks):
             if value is not None:

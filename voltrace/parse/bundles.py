@@ -18,7 +18,7 @@ from .. import kernel
 from ..errors import VoltraceError
 from ..trace import EventTable
 from .limits import MOST_EVENTS, drop_excess
-from .tables import ANSWERS, Scan, SeenTable
+from .tables import ANSWERS, Scan, SeenTable, fill
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,15 +34,14 @@ Change = Callable[["np.ndarray"], "np.ndarray"]
 class Bundle:
     """Rows that were put away together, in a file: events, then what was seen, column by column, in each the rows by part.
 
-    ``events`` and ``seen`` are where the parts begin; ``told`` are the columns `TELLS` of the events that tell what was asked and answered; ``parts``
-    is that of each request. ``whole``: no row was kept back. ``changes`` are what must be done to columns of rows that somebody else numbered.
+    ``events`` and ``seen`` are where the parts begin; ``told`` are the columns `TELLS` of the events that tell what was asked and answered.
+    ``whole``: no row was kept back. ``changes`` are what must be done to columns of rows that somebody else numbered.
     """
 
     path: str
     events: array
     seen: array
     told: list[bytes]
-    parts: array
     whole: bool
     changes: dict[str, Change] | None = None
 
@@ -80,8 +79,7 @@ def put_away(scan: Scan, keep: list[int], folder: str, parts: array, keep_unknow
     for row in (*keep, *unknown):
         away[row] = 0
     kept = array("q", sorted({*keep, *unknown}))
-    telling = bytes(scan.tells(number, ANSWERS) for number in range(len(scan.kinds)))
-    told = array("q", (row for row in rows.select(events.kind, telling) if away[row]))
+    told = array("q", (row for row in rows.select(events.kind, scan.telling(ANSWERS)) if away[row]))
     order, bounds = rows.by_part(events.request, parts, PARTS, away)
     seen_order, seen_bounds = rows.by_part(scan.seen.request, parts, PARTS, bytearray(b"\1") * len(scan.seen.request))
 
@@ -97,20 +95,13 @@ def put_away(scan: Scan, keep: list[int], folder: str, parts: array, keep_unknow
                 file.write(take(scan.seen, name, width, seen_order))
     except OSError as error:
         raise VoltraceError(f"{folder}: {error.strerror}: events are put away there while large logs are read (TMPDIR says where)") from None
-    bundle = Bundle(file.name, bounds, seen_bounds, [take(events, name, 4, told) for name in TELLS], parts, not kept)
+    bundle = Bundle(file.name, bounds, seen_bounds, [take(events, name, 4, told) for name in TELLS], not kept)
     for name, width in EVENTS:
         fill(events, name, take(events, name, width, kept))
     for name, _ in SEEN:
         fill(scan.seen, name, b"")
     places = {row: place for place, row in enumerate(kept)}
     return bundle, [places[row] for row in keep]
-
-
-def fill(table: EventTable | SeenTable, name: str, values: bytes) -> None:
-    """Gives a table's column these values, and no others: whoever reads the log knows the array."""
-    column = getattr(table, name)
-    del column[:]
-    column.frombytes(values)
 
 
 def _rows():

@@ -14,6 +14,7 @@ ACCESS = re.compile(
     rb"\[pid: (\d{1,10})\|app: [^|]{0,100}\|req: [^\]]{0,100}\] [^({]{0,300}\([^)]{0,300}\) \{[^}]{0,100}\} \[([^\]]{1,100})\] "
     rb"(\S+) (\S+) => generated \d+ bytes in (\d{1,18}) msecs \(HTTP/[\d.]+ (\d{3})\)"
 )
+ACCESS_MARK = b"[pid: "  # what such lines begin with
 # Lines that journalctl itself writes between records.
 JOURNAL_NOTE = re.compile(rb"-- (?:Logs begin|Journal begins|Boot |Reboot|No entries|cursor:)|^$")
 BOOT = re.compile(rb"-- (?:Boot [0-9a-f]{32}|Reboot) --$")

@@ -12,14 +12,13 @@ from enum import IntEnum
 from functools import cache
 from itertools import islice
 
-from ..formats import HEAD, Format
+from ..formats import HEAD, HEAD_LEVELS, Format
 from ..messages import Row, catalogue
-from .framing import ACCESS, split_suffix
+from .framing import ACCESS, ACCESS_MARK, split_suffix
 
 # What a record has behind its prefix: level, logger and bracket, or the web server's mark.
-_LEVELS = frozenset({b"DEBUG", b"INFO", b"WARNING", b"ERROR", b"CRITICAL", b"TRACE", b"AUDIT"})
+_LEVELS = frozenset(HEAD_LEVELS)
 _LOGGER = re.compile(rb"[\w.<>-]+")
-_WEB_MARK = b"[pid: "
 _LONGEST_PREFIX, _LONGEST, _MOST = 400, 1 << 16, 100  # bytes of a prefix and of a record, and records, that are looked at on a line
 # Fields in which no user's text is; among them those that are one word each; and those that show values as Python or JSON do, so that a text cannot end them.
 _OWN = frozenset("backends capabilities capability checks factors grouping key mode required results until".split())
@@ -88,7 +87,7 @@ def _find_heads(text: bytes, start: int) -> Iterator[int]:
     """Where a record's text seems to begin."""
     bracket = text.find(b" [", start)
     while bracket >= 0:
-        if text.startswith(_WEB_MARK, bracket + 1):
+        if text.startswith(ACCESS_MARK, bracket + 1):
             yield bracket + 1
         else:
             blank = text.rfind(b" ", start, bracket)
@@ -100,7 +99,7 @@ def _find_heads(text: bytes, start: int) -> Iterator[int]:
 
 def _find_prefix(line: bytes, start: int, head: int, fmt: Format) -> int | None:
     """Where the prefix begins that ends there; None if there is none, or no record behind it."""
-    if not line.startswith(_WEB_MARK, head) and not HEAD.match(line, head):
+    if not line.startswith(ACCESS_MARK, head) and not HEAD.match(line, head):
         return None
     found = (m.start() for m in fmt.pattern.finditer(line, max(start, head - _LONGEST_PREFIX), head) if m.end() == head)
     return next(found, None)

@@ -12,8 +12,7 @@ _MOST_ROUNDS = 30  # until all are looked at, which costs as much
 
 def find_told(scan: Scan) -> np.ndarray:
     """Request, kind and fact of the events that tell what was asked and answered: one line each, one column an event."""
-    telling = np.array([scan.tells(number, ANSWERS) for number in range(len(scan.kinds))] or [False])
-    tells = telling[np.frombuffer(scan.events.kind, np.int32)]
+    tells = np.frombuffer(scan.telling(ANSWERS), bool)[np.frombuffer(scan.events.kind, np.int32)]
     return np.stack([np.frombuffer(getattr(scan.events, name), np.int32)[tells] for name in TELLS])
 
 

@@ -6,7 +6,7 @@ from array import array
 
 import numpy as np
 
-from ..trace import Diagnostic, Location, LogSet, Process
+from ..trace import Diagnostic, EventTable, Location, LogSet, Process
 from .bundles import Change
 from .headers import widen
 from .limits import Relief
@@ -153,8 +153,8 @@ class _Addition:
         }
         if self.piece.bundle is not None:
             assert self.shelf is not None
-            self.shelf.adopt(self.scan, self.piece.bundle, self.requests, changes)
-        for name in ("request", "kind", "origin", "line", "at", "uuid", "fact"):
+            self.shelf.adopt(self.scan, self.piece.bundle, self.piece.parts, self.requests, changes)
+        for name in EventTable.COLUMNS:
             _extend_column(getattr(events, name), getattr(own.events, name), changes.get(name))
         events.facts += own.events.facts
         _extend(self.scan.seen, own.seen, changes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..trace import EventTable, place
-from .tables import NO_REQUEST, Scan
+from .tables import NO_REQUEST, Scan, fill
 
 MOST_EVENTS = 20_000  # of one request: a hundred times what a create with four attempts has
 _MANY = 400_000  # events in memory before anybody looks whether they are too many of one request
@@ -58,10 +58,8 @@ def drop_excess(scan: Scan, keep: list[int]) -> list[int] | None:
             scan.note("limit-reached", what, place(scan.sources[source], events.line[rows[0]]), number)
     dropped[keep] = False
     kept = np.flatnonzero(~dropped)
-    for name in ("request", "kind", "origin", "line", "at", "fact", "uuid"):
-        column = getattr(events, name)
-        values = np.array(column)
+    for name in EventTable.COLUMNS:
+        values = np.array(getattr(events, name))
         values = values.reshape(-1, EventTable.UUID)[kept] if name == "uuid" else values[kept]
-        del column[:]  # whoever reads the log knows this array
-        column.frombytes(values.tobytes())
+        fill(events, name, values.tobytes())
     return kept.searchsorted(keep).tolist()

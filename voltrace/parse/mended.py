@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from ..formats import HEAD, Format
+from ..formats import HEAD, HEAD_LEVELS, Format
 
-_LEVELS = (b"DEBUG ", b"INFO ", b"WARNING ", b"ERROR ", b"CRITICAL ", b"TRACE ", b"AUDIT ")
+_LEVELS = tuple(level + b" " for level in HEAD_LEVELS)
 _BEGUN = re.compile(rb"[A-Z]{4,8} [\w.<>-]*(?: (?:\[[^\]]{0,400})?)?")
 _WHOLE_ID = re.compile(rb"(?<![\w-])g?req-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])")
 

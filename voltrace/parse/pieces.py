@@ -91,13 +91,14 @@ class Task:
 
 @dataclass(slots=True)
 class Piece:
-    """What a worker found: the scan, the ``bundle`` that it put away, and of a range what `joining` must know about its two ends.
+    """What a worker found: the scan, the ``bundle`` that it put away and the ``parts`` of its requests, and of a range what `joining` must know about its two ends.
 
     ``problem`` says why it was not read to its end.
     """
 
     scan: Scan
     bundle: Bundle | None = None
+    parts: array = field(default_factory=partial(array, "H"))
     layout: Layout | None = None
     problem: str | None = None
     size: int = 0
@@ -134,6 +135,7 @@ def _put_away(piece: Piece, folder: str, keep: list[int]) -> list[int]:
 
     parts = array("H", map(part_of, piece.scan.requests))
     parts.append(0)
+    piece.parts = parts
     piece.bundle, places = put_away(piece.scan, keep, folder, parts, keep_unknown=True)
     return places
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .framing import ACCESS_MARK
 from .groups import first_in_rows
 from .headers import MOST_PENDING
 from .lefts import SUFFIX, Lefts
 from .marks import Marks
-from .window import ACCESS_MARK, Window
+from .window import Window
 
 if TYPE_CHECKING:
     from .scan import SourceScanner

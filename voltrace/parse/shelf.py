@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from ..trace import EventTable
-from .bundles import EVENTS, PARTS, SEEN, TELLS, Bundle, Change, fill, part_of, put_away
+from .bundles import EVENTS, PARTS, SEEN, TELLS, Bundle, Change, part_of, put_away
 from .folder import Folder
 from .join import find_told
-from .tables import Scan, SeenTable
+from .tables import Scan, SeenTable, fill
 
 ROWS = 200_000  # so many rows of a table may be in memory: reading takes as long with four times as many
 _TOGETHER = 75_000  # rows of events that are looked at together: fewer cost more time, more cost more memory
@@ -39,14 +39,14 @@ class Shelf:
         self.bundles.append(bundle)
         return places
 
-    def adopt(self, scan: Scan, bundle: Bundle, requests: list[int], changes: dict[str, Change]) -> None:
-        """Take what another put away, who numbers requests (ours are in ``requests``), kinds, origins, lines and facts otherwise."""
+    def adopt(self, scan: Scan, bundle: Bundle, parts: array, requests: list[int], changes: dict[str, Change]) -> None:
+        """Take what another put away, who numbers requests, kinds, origins, lines and facts otherwise. His requests' ``parts``, and our numbers of them."""
         new = len(scan.requests) - len(self._part)
         if new > 0:
             self._part.extend([0] * new)
-            np.frombuffer(self._part, np.uint16)[requests] = np.frombuffer(bundle.parts, np.uint16)[: len(requests)]
+            np.frombuffer(self._part, np.uint16)[requests] = np.frombuffer(parts, np.uint16)[: len(requests)]
         told = [changes[name](np.frombuffer(column, np.int32)).tobytes() for name, column in zip(TELLS, bundle.told)]
-        self.bundles.append(replace(bundle, told=told, parts=self._part, changes=changes))
+        self.bundles.append(replace(bundle, told=told, changes=changes))
 
     def told(self, scan: Scan) -> np.ndarray:
         """What `find_told` finds, also in what was put away."""

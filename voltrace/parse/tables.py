@@ -89,6 +89,13 @@ class SeenTable:
         return self.origin[row], Seen(self.first[row], self.last[row], begun, ended)
 
 
+def fill(table: EventTable | SeenTable, name: str, values: bytes) -> None:
+    """Gives a table's column these values, and no others: whoever reads the log knows the array."""
+    column = getattr(table, name)
+    del column[:]
+    column.frombytes(values)
+
+
 class LineTable:
     """Where the lines of requests lie, one row a line, in the order of reading."""
 
@@ -299,6 +306,10 @@ class Scan:
         kind = self.kinds[number]
         row = self.catalogue.rows.get(kind.row)
         return row is not None and not kind.is_step and not set(names).isdisjoint(row.facts)
+
+    def telling(self, names: Iterable[str]) -> bytes:
+        """Of each kind, 1 if its events may have one of these facts, else 0."""
+        return bytes(self.tells(number, names) for number in range(len(self.kinds)))
 
     def facts_of(self, row: int) -> dict | None:
         """The facts of an event, decoded."""

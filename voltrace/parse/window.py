@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..formats import HEAD_LEVELS
 from .brackets import Brackets
 from .changes import TAIL, Changes
 from .forms import MISSING
-from .framing import split_suffix
+from .framing import ACCESS_MARK, split_suffix
 from .glued import may_be_glued
 from .groups import first_in_rows, group
 from .heads import HeadFinder
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
     from .scan import SourceScanner
 
 _LEVELS = np.zeros(256, bool)  # what they begin with
-_LEVELS[list(b"DIWECTA")] = True
-_LEVEL_ENDS = frozenset(b"G O R L E T".split())
-ACCESS_MARK = b"[pid: "
+_LEVELS[[level[0] for level in HEAD_LEVELS]] = True
+_LEVEL_ENDS = frozenset(level[-1:] for level in HEAD_LEVELS)
 _UUID, _NAME = 36, 128  # bytes of a uuid, and of what stands before it at most
 _SENDER = 64  # bytes of what stands between the stamp and the text of lines without level, logger and bracket, at most
 _TASK, _FLOW, _ACCESS = (int.from_bytes(text, "little") for text in (b"Task '", b"Flow '", ACCESS_MARK))
@@ -86,7 +86,7 @@ class Watch:
         self.instants = Instants(scanner._format, self._width, scanner.read_whole_stamp)
 
     def look(self, marks: Marks, first: int, stop: int) -> Window:
-        """The lines of a block from one to another, or up to one on which another day begins."""
+        """The lines of a block from one to another, or up to one of another month (`Instants.days`)."""
         starts, ends = marks.starts[first:stop], marks.ends[first:stop]
         heads = self._heads.find(marks, starts + self._width, ends)
         fraction = self.instants.fractions(marks, starts)
