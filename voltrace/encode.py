@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from .measure import estimate_us
@@ -206,18 +207,38 @@ def encode_verdict(verdict: Verdict) -> dict:
     }
 
 
+def dump_verdicts(verdicts: Iterable[Verdict], dump: Callable[[object], str]) -> Iterator[str]:
+    """The JSON of each verdict. Those that say the same of other requests are made into text once: encoding can take longer than all judging."""
+    known: dict[tuple, tuple[str, str]] = {}
+    mark = dump("\0")
+    for verdict in verdicts:
+        rest = verdict[1:]
+        ends = known.get(rest)
+        if ends is None:
+            before, _, after = dump(encode_verdict(verdict._replace(request_id="\0"))).partition(mark)
+            ends = before, after
+            if not verdict.deviations:
+                known[rest] = ends
+        yield f"{ends[0]}{dump(verdict.request_id)}{ends[1]}"
+
+
 def encode_check(reading: Reading, verdicts: list[Verdict]) -> dict:
     """The object that ``check --format json`` writes."""
+    return {
+        "summary": summarise(reading, verdicts),
+        "requests": [encode_verdict(v) for v in verdicts],
+        "diagnostics": [encode_diagnostic(d) for d in reading.diagnostics],
+    }
+
+
+def summarise(reading: Reading, verdicts: list[Verdict]) -> dict:
+    """How many requests conform, and what else `check` counts."""
     count = {name: sum(v.verdict == name for v in verdicts) for name in ("conforms", "deviates", "unknown")}
     worst = sum(v.worst for v in verdicts)
     return {
-        "summary": {
-            "requests": len(verdicts),
-            **count,
-            "fitness": round(1 - sum(v.cost for v in verdicts) / worst, 6) if worst else None,
-            "lines": reading.lines,
-            "lines_unrecognised": reading.unrecognised,
-        },
-        "requests": [encode_verdict(v) for v in verdicts],
-        "diagnostics": [encode_diagnostic(d) for d in reading.diagnostics],
+        "requests": len(verdicts),
+        **count,
+        "fitness": round(1 - sum(v.cost for v in verdicts) / worst, 6) if worst else None,
+        "lines": reading.lines,
+        "lines_unrecognised": reading.unrecognised,
     }

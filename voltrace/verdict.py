@@ -6,6 +6,7 @@ Each slug comes with the one line that every output uses for it; its help page i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .trace import Location
 
@@ -95,8 +96,7 @@ DIAGNOSTICS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a request ended, why (the root cause), how the retries ended, and the volume's status in the database."""
 
     outcome: str
@@ -117,8 +117,7 @@ class Deviation:
     where: Location | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):  # of many requests: a tuple is made several times as fast as an object with fields
     """The judgement of one request. ``verdict``: conforms, deviates or unknown.
 
     ``fitness`` is 1 - ``cost`` / ``worst`` of the optimal alignment, None without transitions.
@@ -131,7 +130,3 @@ class Verdict:
     deviations: tuple[Deviation, ...] = ()
     cost: int = 0
     worst: int = 0
-
-    def for_request(self, request_id: str) -> Verdict:
-        """The same of another request: several times as fast as `dataclasses.replace`, for many."""
-        return Verdict(request_id, self.verdict, self.outcome, self.fitness, self.deviations, self.cost, self.worst)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from voltrace.check.judge import judge_all, judge_together
 from voltrace.encode import encode_check, encode_verdict
 from voltrace.measure import group
+from voltrace.parse.alike import ALONE, relate
 from voltrace.parse.engine import read, read_durations, read_together
 from voltrace.parse.pieces import ReadOptions
 from voltrace.parse.variants import Sorted, _group_alike
@@ -57,6 +58,30 @@ def test_group_alike__with_kernel_and_without__finds_the_same_groups(monkeypatch
     assert [own[0] for own in groups] == sorted(own[0] for own in groups) and sorted(sum(groups, [])) == np.flatnonzero(found.plain).tolist()
     for own in groups:
         assert len({signature[found.starts[n] : found.ends[n]].tobytes() for n in own}) == 1
+
+
+_VALUES = [None, b"1", b"12", b"['a', u'b']", b'["a","b"]', b"['a'...", b"a@b#c", b"[host 'a@b#c': free, host 'x': 1]", b"host a@b#c:", b"", b"'"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    facts=st.lists(
+        st.lists(st.tuples(*[st.sampled_from(_VALUES)] * 2) | st.just(()) | st.just({"size_gb": 1}), min_size=4, max_size=4), min_size=1, max_size=8
+    ),
+    wanted=st.lists(st.tuples(st.sampled_from([0, 2, 4, 6, 7]), st.integers(0, 3), st.integers(0, 1)), max_size=8),
+    roles=st.lists(st.sampled_from([0, 2, 4, 6, 7]), min_size=4, max_size=4),
+)
+def test_relate__with_kernel_and_without__says_the_same(facts, wanted, roles):
+    compiled = pytest.importorskip("voltrace.parse._alike", reason="the kernel is not built")
+    wanted = sorted([*wanted, *((role, event, 0) for event, role in enumerate(roles))], key=lambda value: value[0] // 2)
+    kept = [own for request in facts for own in request]
+    found = np.empty(len(facts), np.int64)
+    compiled.relate(kept, np.arange(len(kept), dtype=np.int32).reshape(-1, 4), np.array(wanted, np.int32).reshape(-1, 3), found)
+    for request, bits in zip(facts, found.tolist()):
+        if bits != -2:
+            assert relate(request, wanted) == (None if bits == ALONE else bits)
+        else:
+            assert any(isinstance(own, dict) for own in request)
 
 
 def copies(data: bytes, count: int) -> list[bytes]:

@@ -70,10 +70,11 @@ def judge_together(reading: Reading, stuck_after_us: int = STUCK_AFTER_US) -> li
     for alike in reading.alike:
         verdict = judge(alike.example, reading, stuck_after_us)
         same = len(alike.requests) > 1 and _is_timeless(alike.example, verdict, reading)
+        rest = verdict[1:]
         for n, (request_id, start) in enumerate(alike.requests):
-            own = verdict if n == 0 else verdict.for_request(request_id) if same else judge(alike.build(n), reading, stuck_after_us)
+            own = verdict if n == 0 else Verdict(request_id, *rest) if same else judge(alike.build(n), reading, stuck_after_us)
             found.append((start if start is not None else -1, request_id, own))
-    found.sort(key=lambda item: item[:2])
+    found.sort()  # no two have the same start and id
     return [verdict for _, _, verdict in found]
 
 
@@ -102,9 +103,9 @@ def _steps_by_run(timeline: Timeline) -> dict[int, list[Event]]:
     for event in timeline.events:
         if not event.kind.is_step:
             continue
-        fitting = spans.get((event.flow, event.attempt), [])
+        fitting = spans.get((event.flow, event.attempt))
         if fitting:
-            own = next((s for s in fitting if s.uuid == event.flow_uuid), fitting[0])
+            own = fitting[0] if len(fitting) == 1 else next((s for s in fitting if s.uuid == event.flow_uuid), fitting[0])
             found.setdefault(id(own), []).append(event)
     return found
 

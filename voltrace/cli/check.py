@@ -6,8 +6,10 @@ import argparse
 import json
 import sys
 
-from ..encode import encode_check
+from ..encode import dump_verdicts, encode_diagnostic, summarise
 from ..errors import UsageError
+from ..trace import Reading
+from ..verdict import Verdict
 from .reading import add_reading_options, is_utf8, read_verdicts
 
 
@@ -28,23 +30,24 @@ def run(args: argparse.Namespace) -> int:
     if args.baseline:
         raise UsageError("--baseline: checking against a learnt profile is not there yet; leave the option out")
     reading, verdicts = read_verdicts(args)
-    result = encode_check(reading, verdicts)
+    summary = summarise(reading, verdicts)
     if args.format == "json":
-        _dump(result)
+        _dump(summary, reading, verdicts)
     else:
         from ..report.text import draw_check
 
         print(draw_check(reading, verdicts, colour=sys.stdout.isatty(), unicode=is_utf8(sys.stdout)))
-    deviates = result["summary"]["deviates"] > 0
-    strict = args.strict and (result["summary"]["unknown"] > 0 or any(d.slug == "unreadable-source" for d in reading.diagnostics))
+    deviates = summary["deviates"] > 0
+    strict = args.strict and (summary["unknown"] > 0 or any(d.slug == "unreadable-source" for d in reading.diagnostics))
     return 1 if deviates or strict else 0
 
 
-def _dump(result: dict) -> None:
+def _dump(summary: dict, reading: Reading, verdicts: list[Verdict]) -> None:
     """One JSON object, each request and each diagnostic on a line of its own: json's own indentation takes longer than all judging."""
     encode = json.JSONEncoder(ensure_ascii=not is_utf8(sys.stdout)).encode
-    parts = []
-    for name, value in result.items():
-        text = "[\n  " + ",\n  ".join(map(encode, value)) + "\n ]" if isinstance(value, list) and value else encode(value)
-        parts.append(f" {encode(name)}: {text}")
-    print("{\n" + ",\n".join(parts) + "\n}")
+    requests, diagnostics = ",\n  ".join(dump_verdicts(verdicts, encode)), ",\n  ".join(map(encode, map(encode_diagnostic, reading.diagnostics)))
+    print(f'{{\n "summary": {encode(summary)},\n "requests": {_lines(requests)},\n "diagnostics": {_lines(diagnostics)}\n}}')
+
+
+def _lines(items: str) -> str:
+    return f"[\n  {items}\n ]" if items else "[]"

@@ -25,6 +25,7 @@ class Row:
     """One kind of line. ``wording`` is a %-format with named fields; ``lines`` gives the source line by release.
 
     ``facts`` are the fields that say something about a request's course; ``seen`` where it is a fact that the line is there. A logger that ends in ``.*`` stands for itself and all below it.
+    ``told`` are those fields: place, name, whether it is a whole number, and whether an error summary may stand behind it.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Row:
     lines: dict[str, int | None]
     literals: tuple[bytes, ...] = field(repr=False)
     fields: tuple[str, ...] = field(repr=False)
+    told: tuple[tuple[int, str, bool, bool], ...] = field(repr=False)
 
     def __reduce__(self) -> tuple:
         return _named, (self.key,)  # whoever is sent a row has the catalogue
@@ -76,13 +78,12 @@ class Row:
 
     def read_facts(self, values: tuple[bytes, ...]) -> dict:
         """The facts among matched values: text, or whole numbers for sizes, counts and codes."""
-        facts = {}
-        for name, value in zip(self.fields, values):
-            if name in self.facts:
-                text = value.decode("utf-8", "replace")
-                if name.endswith("_id") and self.level in _SUMMARY_LEVELS:
-                    text = text.partition(": ")[0]  # an error summary behind a wording that ends in this field
-                facts[name] = int(text) if name in _WHOLE_NUMBERS and _NUMBER.fullmatch(text) else text
+        facts: dict = {}
+        for place, name, is_number, is_cut in self.told:
+            text = values[place].decode("utf-8", "replace")
+            if is_cut:
+                text = text.partition(": ")[0]
+            facts[name] = int(text) if is_number and _NUMBER.fullmatch(text) else text
         return facts
 
     def render(self, fields: dict) -> str:
@@ -120,19 +121,22 @@ def _row(cells: dict[str, str]) -> Row:
     wording = unescape(cells["wording"])
     pieces = _FIELD.split(wording)
     literals = tuple((piece % ()).encode() if "%" in piece else piece.encode() for piece in pieces[::2])
+    level, fields, facts = cells["level"], tuple(pieces[1::2]), tuple(f for f in cells["facts"].split(",") if f)
+    told = ((n, name, name in _WHOLE_NUMBERS, name.endswith("_id") and level in _SUMMARY_LEVELS) for n, name in enumerate(fields) if name in facts)
     return Row(
         cells["key"],
         tuple(cells["services"].split(",")),
-        cells["level"],
+        level,
         cells["logger"],
         cells["function"],
         cells["path"],
         wording,
-        tuple(f for f in cells["facts"].split(",") if f),
+        facts,
         cells["traceback"] == "yes",
         {release: int(cell) if cell.isdigit() else None for release in RELEASES if (cell := cells[release]) != "-"},
         literals,
-        tuple(pieces[1::2]),
+        fields,
+        tuple(told),
     )
 
 

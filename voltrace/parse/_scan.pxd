@@ -44,7 +44,9 @@ cdef class RowMatcher:
     cdef size_t *sizes
     cdef tuple kept  # of each field: whether it is a fact
     cdef bint says, declines
+    cdef int64_t tried, recurred
 
+    cdef bint recurs(self) noexcept
     cdef bint match(self, const char *text, size_t n, const char **starts, size_t *lengths) noexcept nogil
     cdef tuple values(self, const char **starts, size_t *lengths)
 

@@ -30,6 +30,7 @@ cdef enum:
     MOST_SLOTS = 20_000
     MOST_PENDING = 16
     MOST_SAID = 4096
+    ENOUGH_TRIED = 1024
 
 cdef enum:
     SECOND = 1_000_000
@@ -121,7 +122,7 @@ cdef class Table:
 
 
 cdef class RowMatcher:
-    """A row of the catalogue: its literals in C, and which of its fields are facts. Matches what `Row.match` matches below WARNING."""
+    """A row of the catalogue: its literals in C, and which of its fields are facts; how many messages were looked for among others, and found. Matches what `Row.match` matches below WARNING."""
 
     def __cinit__(self, row):
         cdef int i
@@ -161,6 +162,10 @@ cdef class RowMatcher:
             return False
         starts[last - 1], lengths[last - 1] = text + at, n - self.sizes[last] - at
         return True
+
+    cdef bint recurs(self) noexcept:
+        """Whether what is told in this row's words is told often enough to be kept once."""
+        return self.tried < ENOUGH_TRIED or self.recurred * 4 > self.tried
 
     cdef tuple values(self, const char **starts, size_t *lengths):
         """The values of the row's fields; those that are no facts are left empty."""
@@ -786,7 +791,7 @@ cdef class Kernel:
                 if matcher.says:
                     if matcher.declines:
                         return False
-                    if left.keeps[i] and not self.names:
+                    if left.keeps[i] and (not self.names or matcher.recurs()):
                         self._add_often(request, left.kinds[i], left.origin, at, number, matcher, text, stop - text, starts, lengths)
                     else:
                         self._add(request, left.kinds[i], left.origin, at, number, NULL, matcher.values(starts, lengths) if left.keeps[i] else None)
@@ -900,6 +905,7 @@ cdef class Kernel:
             memcpy(key, &kind, 4)
             memcpy(key + 4, text, n)
             fact = self.said.find(key, n + 4)
+        matcher.tried += 1
         if fact < 0:
             self._add(request, kind, origin, at, number, NULL, matcher.values(starts, lengths))
             if n <= 1000:
@@ -907,6 +913,7 @@ cdef class Kernel:
                     self.said.clear()
                 self.said.add(key, n + 4, <int32_t>PyList_GET_SIZE(self.events.facts) - 1)
             return 0
+        matcher.recurred += 1
         self._add(request, kind, origin, at, number, NULL, None)
         if self.waiting:
             self.w_fact[i] = fact

@@ -119,13 +119,13 @@ class Assembler:
 
     def raws(self, request: int) -> list[Raw]:
         """The events of a request, in the order of reading."""
-        return [self.raw(row) for row in self.events.of(request).tolist()]
+        return list(map(self.raw, self.events.of(request).tolist()))
 
     def raw(self, row: int) -> Raw:
         scan, events = self.scan, self.scan.events
-        at, (process, source) = events.at[row], scan.origins[events.origin[row]]
-        kind, service = scan.kinds[events.kind[row]], scan.processes[process].service
-        return Raw(instant(at), scan.resolution[source], service, kind, events.uuid_of(row), scan.facts_of(row) or {}, source, events.line[row], process)
+        at, number, fact, (process, source) = events.at[row], events.kind[row], events.fact[row], scan.origins[events.origin[row]]
+        service, facts = scan.processes[process].service, scan.decode(number, fact) if fact >= 0 else None
+        return Raw(instant(at), scan.resolution[source], service, scan.kinds[number], events.uuid_of(row), facts or {}, source, events.line[row], process)
 
     def seen_of(self, request: int) -> dict[tuple[int, int], Seen]:
         """What each source shows of each process at work on a request."""

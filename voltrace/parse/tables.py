@@ -311,6 +311,14 @@ class Scan:
         """Of each kind, 1 if its events may have one of these facts, else 0."""
         return bytes(self.tells(number, names) for number in range(len(self.kinds)))
 
+    def fact_names(self, number: int) -> tuple[str, ...]:
+        """The names of the facts of events of this kind, as they stand in the tuple that was kept; empty where one is not wanted by anybody."""
+        kind = self.kinds[number]
+        row = self.catalogue.rows.get(kind.row)
+        if kind.is_step or row is None:
+            return tuple(result.fact for result in self.catalogue.results(kind.task or "", kind.new or ""))
+        return tuple(name if name in row.facts else "" for name in row.fields)
+
     def facts_of(self, row: int) -> dict | None:
         """The facts of an event, decoded."""
         return self.decode(self.events.kind[row], self.events.fact[row])

@@ -36,7 +36,7 @@ _SOURCES = (
 _ANSWERS = frozenset({"answer", "answer-refused", "access"})
 # Facts of the request itself that other kinds of line have a word for, too.
 _TOLD_BY = {"method": {"request-received"}, "url": {"request-received"} | _ANSWERS, "status": _ANSWERS, "body": {"request-body-raw", "request-body"}}
-_LEARNT = ("size_gb", "volume_type", "zone", "create_type", "image_id", "snapshot_id", "source_id", "method", "url", "status", "body")
+_LEARNT = frozenset({"size_gb", "volume_type", "zone", "create_type", "image_id", "snapshot_id", "source_id", "method", "url", "status", "body"})
 _CREATE_ROWS = frozenset({"request-body", "size-requested"})
 _MOST_NOTES = 20
 
@@ -85,7 +85,8 @@ class TimelineBuilder:
     def add(self, raw: Raw, elided: Elided | None = None) -> None:
         """The next event in causal order. ``elided`` is what `repair` could read of a line that no row matches."""
         where = place(self._sources[raw.source], raw.line)
-        self._watch_clock(raw)
+        if raw.at is not None:
+            self._watch_clock(raw.process, raw.at)
         kind, inferred = raw.kind, False
         if kind.row == "unmatched":
             if elided is None:
@@ -112,13 +113,9 @@ class TimelineBuilder:
             self._learn(kind, raw.facts)
         self._read.append(_Read(raw, kind, where, inferred, run))
 
-    def _watch_clock(self, raw: Raw) -> None:
-        if raw.at is None:
-            return
-        latest = self._latest.get(raw.process)
-        if latest is not None and raw.at < latest - STEP_US:
-            self._epoch += 1
-        self._latest[raw.process] = raw.at
+    def _watch_clock(self, process: int, at: int) -> None:
+        self._epoch += at < self._latest.get(process, at) - STEP_US
+        self._latest[process] = at
 
     def _repair(self, raw: Raw, elided: Elided, where: Location) -> Kind | None:
         self._note("elided-text", "text of this line was left out or lost", where)
@@ -179,9 +176,8 @@ class TimelineBuilder:
             ids = self._entries if kind.task == "EntryCreateTask" else self._other_ids
             if volume_id not in ids:
                 ids.append(volume_id)
-        for name in _LEARNT:
-            value = facts.get(name)
-            if value not in (None, "", "None") and name not in self._facts and (name not in _TOLD_BY or kind.row in _TOLD_BY[name]):
+        for name, value in facts.items():
+            if name in _LEARNT and name not in self._facts and value not in (None, "", "None") and (name not in _TOLD_BY or kind.row in _TOLD_BY[name]):
                 self._facts[name] = value
 
     # -- the result --------------------------------------------------------------------------------------------------

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
 from .. import kernel
 from ..lifecycle import SERVICES
-from ..trace import EventTable, Kind
+from ..trace import EventTable
 from .assemble import Assembler
 from .tables import ANSWERS, Scan
 from .timeline import classify
@@ -23,6 +24,7 @@ _NOTHING = 0  # an event's code if its facts decide nothing
 _FEW = 3  # variants of fewer requests are not worth the search for what they share
 _MOST_KNOWN = 50_000
 _MANY_EVENTS = 1000
+_TUPLES = {tuple}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,36 +147,39 @@ class Coder:
         """``deciding`` are the facts that must agree, ``digest`` says what of a fact's value (by its name; None: all)."""
         self._scan, self.deciding, self._digest = scan, deciding, digest or as_it_is
         self._codes: dict[Hashable, int] = {(): _NOTHING}
-        self._known: dict[Hashable, int] = {}
-        self.kinds = np.array([self._may_decide(kind) for kind in scan.kinds], bool)
-
-    def _may_decide(self, kind: Kind) -> bool:
-        row = self._scan.catalogue.rows.get(kind.row)
-        if kind.is_step or row is None:
-            return any(result.fact in self.deciding for result in self._scan.catalogue.results(kind.task or "", kind.new or ""))
-        return not self.deciding.isdisjoint(row.facts)
+        self._known: list[dict[object, int]] = [{} for _ in scan.kinds]  # of each kind, by what is kept of the facts that decide
+        self._places = [tuple(n for n, name in enumerate(scan.fact_names(number)) if name in deciding) for number in range(len(scan.kinds))]
+        self.kinds = np.array([bool(places) for places in self._places], bool)
 
     def codes(self, events: EventTable, rows: np.ndarray) -> np.ndarray:
-        """The numbers for the facts of these events."""
-        fact = np.frombuffer(events.fact, np.int32)[rows]
-        _, first, inverse = np.unique(fact, return_index=True, return_inverse=True)  # what is said often was kept once
-        kind = np.frombuffer(events.kind, np.int32)[rows]
-        return np.array(list(map(self._code, kind[first].tolist(), fact[first].tolist())), np.int32)[inverse]
+        """The numbers for the facts of these events, which are of `kinds` that may decide something."""
+        kinds, facts = (np.frombuffer(column, np.int32)[rows] for column in (events.kind, events.fact))
+        _, first, inverse = np.unique(facts, return_index=True, return_inverse=True)  # what is said often was kept once
+        kinds, facts = kinds[first], facts[first]
+        found = np.zeros(len(facts), np.int32)
+        for kind in np.unique(kinds).tolist():
+            own = np.flatnonzero((kinds == kind) & (facts >= 0))
+            found[own] = self._codes_of(kind, facts[own].tolist(), events.facts)
+        return found[inverse]
+
+    def _codes_of(self, kind: int, facts: list[int], kept: list) -> list[int]:
+        pick = itemgetter(*self._places[kind])
+        known = self._known[kind]
+        own = [kept[fact] for fact in facts]
+        if set(map(type, own)) == _TUPLES and () not in own:  # nearly always
+            keys = list(map(pick, own))
+        else:
+            keys = [pick(told) if type(told) is tuple and told else repr(told) for told in own]
+        if len(known) > _MOST_KNOWN:
+            known.clear()
+        for key, fact in dict(zip(keys, facts)).items():
+            if key not in known:
+                known[key] = self._code(kind, fact)
+        return list(map(known.__getitem__, keys))
 
     def _code(self, kind: int, fact: int) -> int:
-        if fact < 0:
-            return _NOTHING
-        facts = self._scan.events.facts[fact]
-        key = (kind, facts if type(facts) is tuple else repr(facts))
-        known = self._known.get(key)
-        if known is None:
-            if len(self._known) > _MOST_KNOWN:
-                self._known.clear()
-            decided = tuple(
-                (name, self._digested(name, value)) for name, value in sorted((self._scan.decode(kind, fact) or {}).items()) if name in self.deciding
-            )
-            known = self._known[key] = self._codes.setdefault(decided, len(self._codes))
-        return known
+        told = sorted((self._scan.decode(kind, fact) or {}).items())
+        return self._codes.setdefault(tuple((name, self._digested(name, value)) for name, value in told if name in self.deciding), len(self._codes))
 
     def _digested(self, name: str, value: object) -> Hashable:
         return classify(str(value)) if name == "url" else self._digest(name, value)

@@ -34,7 +34,7 @@ def redact(reading: Reading, verdicts: Mapping[str, Verdict]) -> tuple[Reading, 
         sources=[mask.path(s) for s in reading.sources],
         records_lost=reading.records_lost,
     )
-    return shown, {key: replace(v, deviations=tuple(map(mask.deviation, v.deviations))) for key, v in verdicts.items()}
+    return shown, {key: v._replace(deviations=tuple(map(mask.deviation, v.deviations))) for key, v in verdicts.items()}
 
 
 class _Mask:
@@ -124,7 +124,7 @@ class _Mask:
             handoffs=tuple(replace(h, server=self.backend(h.server), where=self.place(h.where)) for h in t.handoffs),
             failures=tuple(self.failure(f, t.request_id) for f in t.failures),
             diagnostics=tuple(self.diagnostic(replace(d, request_id=t.request_id)) for d in t.diagnostics),
-            events=tuple(replace(e, facts={}, process=None, where=self.place(e.where)) for e in t.events),
+            events=tuple(e._replace(facts={}, process=None, where=self.place(e.where)) for e in t.events),
             where=self.place(t.where),
             lines=None,
         )
