@@ -31,6 +31,8 @@ cdef enum:
     MOST_PENDING = 16
     MOST_SAID = 4096
     ENOUGH_TRIED = 1024
+    KEPT = 4096
+    LONGEST_KEPT = 256
 
 cdef enum:
     SECOND = 1_000_000
@@ -121,6 +123,23 @@ cdef class Table:
         self.used = self.filled = 0
 
 
+cdef list _latest_values = [None] * KEPT
+
+
+cdef object _kept_once(const char *text, size_t n):
+    """The text as bytes, the same object if the like was asked for lately: a request's lines say its ids and sizes again and again."""
+    cdef uint64_t at
+    cdef object value
+    if n > LONGEST_KEPT:
+        return PyBytes_FromStringAndSize(text, n)
+    at = hash_bytes(text, n, 0) & (KEPT - 1)
+    value = _latest_values[at]
+    if value is None or <size_t>PyBytes_GET_SIZE(value) != n or memcmp(PyBytes_AS_STRING(value), text, n) != 0:
+        value = PyBytes_FromStringAndSize(text, n)
+        _latest_values[at] = value
+    return value
+
+
 cdef class RowMatcher:
     """A row of the catalogue: its literals in C, and which of its fields are facts; how many messages were looked for among others, and found. Matches what `Row.match` matches below WARNING."""
 
@@ -173,7 +192,7 @@ cdef class RowMatcher:
         cdef tuple found = PyTuple_New(self.count - 1)
         cdef object value
         for i in range(self.count - 1):
-            value = PyBytes_FromStringAndSize(starts[i], lengths[i]) if self.kept[i] else b""
+            value = _kept_once(starts[i], lengths[i]) if self.kept[i] else b""
             Py_INCREF(value)
             PyTuple_SET_ITEM(found, i, value)
         return found
@@ -945,6 +964,7 @@ cdef class LineKernel(Kernel):
     # Instants of stamps as they are without the digits of their seconds and fractions: of whole minutes, if one sees where seconds stand.
     cdef char stamp_text[STAMPS][STAMP_WIDTH]
     cdef int64_t stamp_at[STAMPS]
+    cdef uint32_t last_stamp
     cdef char month[3]
 
     def __cinit__(self, scanner, workers):
@@ -1047,7 +1067,10 @@ cdef class LineKernel(Kernel):
             stamp[k] = stamp[k + 1] = 48
         else:
             k = 0
-        i = <uint32_t>(hash_bytes(stamp, self.width, 0) & (STAMPS - 1))
+        i = self.last_stamp
+        if memcmp(self.stamp_text[i], stamp, self.width) == 0:
+            return self.stamp_at[i] + fraction
+        i = self.last_stamp = <uint32_t>(hash_bytes(stamp, self.width, 0) & (STAMPS - 1))
         if memcmp(self.stamp_text[i], stamp, self.width) != 0:
             at = self.scanner.read_whole_stamp(PyBytes_FromStringAndSize(stamp, self.width))
             if at is None:
@@ -1403,7 +1426,7 @@ cdef class Finder:
                 return None
         if PyBytes_GET_SIZE(self.after) and (end - q < PyBytes_GET_SIZE(self.after) or memcmp(q, PyBytes_AS_STRING(self.after), PyBytes_GET_SIZE(self.after)) != 0):
             return None
-        return PyBytes_FromStringAndSize(begin, q - begin)
+        return _kept_once(begin, q - begin)
 
 
 cdef inline bint _fits(int run, char c) noexcept nogil:
