@@ -15,6 +15,7 @@ from ..lifecycle import SERVICES, VOLUME_CREATE
 from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, LogSet, Reading, Timeline, place
 from .boots import tell_boots
 from .framing import split_suffix
+from .holes import tell_holes
 from .join import find_told, join_accesses
 from .limits import drop_excess
 from .offsets import tell_offsets
@@ -257,6 +258,7 @@ def finish_reading(assembler: Assembler, reading: Reading, creates: Iterable[Tim
             Diagnostic("overlapping-sources", f"the same records are in {' and '.join(overlapping)}: each was counted once", Location(overlapping[0], 1))
         )
     _diagnose(assembler.scan, reading, list(creates))
+    tell_holes(assembler.scan, reading)
     tell_offsets(reading)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..trace import Kind, Location
 from .framing import TRACEBACK, split_suffix
 from .grammar import join_broken, read_exception
-from .headers import Headers
+from .headers import NO_TIME, Headers
 from .tables import NO_REQUEST, Header, Interrupted, Open, Scan
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ class Continued(Headers):
         for process in list(self._open):
             self._close(process)
         self.settle()
+        for process, (number, at) in self._firsts.items():
+            if at != NO_TIME != self._latest[process]:
+                self.scan.spans[process, self._source] = number, at, self._latest[process]
 
     def settle(self) -> None:
         """Add what was counted of records to the scan."""

@@ -192,7 +192,7 @@ class Records(Continued):
     def _watch_clock(self, process: int, latest: int, at: int, number: int) -> None:
         """A record of a process comes behind one of that instant."""
         if at > latest + GAP_US:
-            self.scan.processes[process].gaps.append((latest, at))
+            self.scan.add_gaps(process, self._source, [(number, at, latest)])
         elif at < latest - STEP_US:
             steps = self.scan.steps.setdefault((process, self._source), [])
             if len(steps) < MOST_STEPS:
