@@ -8,6 +8,7 @@ from __future__ import annotations
 from ..lifecycle import API, FAILURE, FINAL_FLOW_STATES, REVERTED, SCHEDULER, SUCCESS, VOLUME
 from ..trace import STUCK_AFTER_US, Coverage, Failure, FlowSpan, Handoff, Location, Process, Reading, TaskSpan, Timeline
 from ..verdict import Outcome
+from .lacking import is_cut_short
 
 CREATE_FAILED = frozenset({"create-failed", "create-failed-no-reschedule-type", "create-failed-extracting-reference"})
 _CREATED = frozenset({"volume-created", "create-finished"})
@@ -41,8 +42,8 @@ def decide(timeline: Timeline, reading: Reading, stuck_after_us: int = STUCK_AFT
     if _proves_failure(timeline, rows, reading, status):
         final = "error" if rows & _SET_TO_ERROR or _rescheduled(timeline) is False else _row_after_revert(timeline)
         return Outcome("failed", _cause(timeline, status), _gave_up(timeline, rows), final)
-    if reading.records_lost:
-        return Outcome("unknown", "records-lost")  # what is not there may be among the records that the journal dropped
+    if reading.records_lost or is_cut_short(timeline):
+        return Outcome("unknown", "records-lost")  # what is not there may be among the records that the journal, or the reader, dropped
     stopped = _stuck(timeline, reading, stuck_after_us)
     if stopped is not None:
         cleaned = timeline.volume_id in reading.coverage[VOLUME].cleaned
