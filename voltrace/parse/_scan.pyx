@@ -647,6 +647,7 @@ cdef class Kernel:
         cdef const char *behind
         cdef int64_t pid = 0
         cdef int64_t status = 0
+        cdef int64_t lasted = 0
         cdef int i
         while p < end and p - text < 16 and 48 <= p[0] <= 57:
             pid = pid * 10 + p[0] - 48
@@ -675,9 +676,13 @@ cdef class Kernel:
         where = p
         p = _past(p, end, b" => generated ", 14)
         p = _past(_digits(p, end, 1 << 30), end, b" bytes in ", 10)
+        stop = p
         p = _past(_digits(p, end, 18), end, b" msecs (HTTP/", 13)
         if p == NULL:
             return False
+        while stop[0] != 32:
+            lasted = lasted * 10 + stop[0] - 48
+            stop += 1
         stop = p
         while stop < end and (48 <= stop[0] <= 57 or stop[0] == 46):
             stop += 1
@@ -690,10 +695,10 @@ cdef class Kernel:
             if not 48 <= p[i] <= 57:
                 return False
             status = status * 10 + p[i] - 48
-        self._add_access(pid, method, behind - method, path, where - path, status)
+        self._add_access(pid, method, behind - method, path, where - path, status, lasted)
         return True
 
-    cdef int _add_access(self, int64_t pid, const char *method, Py_ssize_t n, const char *path, Py_ssize_t m, int32_t status) except -1:
+    cdef int _add_access(self, int64_t pid, const char *method, Py_ssize_t n, const char *path, Py_ssize_t m, int32_t status, int64_t lasted) except -1:
         """What `Records.add_access` does."""
         cdef int32_t call = self.calls.find(method, path + m - method)  # the text from the one to the other's end
         cdef int32_t count
@@ -710,6 +715,7 @@ cdef class Kernel:
         array.extend_buffer(accesses.pid, <char *>&pid, 1)
         array.extend_buffer(accesses.call, <char *>&call, 1)
         array.extend_buffer(accesses.status, <char *>&status, 1)
+        array.extend_buffer(accesses.lasted_ms, <char *>&lasted, 1)
         array.extend_buffer(accesses.end, <char *>&end, 1)
         return 0
 

@@ -184,7 +184,8 @@ class Assembler:
 
     def builder(self, request: int) -> TimelineBuilder:
         """What takes the events of a request."""
-        return TimelineBuilder(self.scan.requests[request], self.scan.sources, self._names)
+        by_lapses = self.scan.wanted is None  # or bounds would differ from those of requests that are measured in columns
+        return TimelineBuilder(self.scan.requests[request], self.scan.sources, self._names, by_lapses)
 
     def finish(
         self, builder: TimelineBuilder, request: int, seen: dict[tuple[int, int], Seen], access: Access | None = None, stepped: bool = False

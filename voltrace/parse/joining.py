@@ -181,7 +181,7 @@ class _Addition:
         to.pending += pending[done:]
         calls = self._of([to.call_of(*call) for call in own.calls])
         changes = {"call": calls, "end": lambda column: column + shifts}
-        for name in ("pid", "call", "status", "end"):
+        for name in to.COLUMNS:
             _extend_column(getattr(to, name), getattr(own, name), changes.get(name))
 
     def _add_boots(self) -> None:

@@ -120,21 +120,23 @@ class LineTable:
 
 
 class Access(NamedTuple):
-    """A line of the web server: who answered what. It names no request; ``pending`` are those that it can be about."""
+    """A line of the web server: who answered what, and how many milliseconds that lasted. It names no request; ``pending`` are those that it can be about."""
 
     method: str
     path: str
     status: int
+    lasted_ms: int
     pending: array
 
 
 class AccessTable:
     """`Access` in bulk, one row a line. ``call`` is an index into ``calls`` (method and path), ``end`` where a row's requests end in ``pending``."""
 
-    __slots__ = ("pid", "call", "status", "end", "pending", "calls", "_known")
+    COLUMNS = ("pid", "call", "status", "lasted_ms", "end")
+    __slots__ = (*COLUMNS, "pending", "calls", "_known")
 
     def __init__(self) -> None:
-        self.pid, self.end = array("q"), array("q")
+        self.pid, self.lasted_ms, self.end = array("q"), array("q"), array("q")
         self.call, self.status, self.pending = array("i"), array("i"), array("i")
         self.calls: list[tuple[str, str]] = []
         self._known: dict[tuple[str, str], int] = {}
@@ -146,10 +148,11 @@ class AccessTable:
         """Some of them."""
         for row in rows:
             pending = self.pending[self.end[row - 1] if row else 0 : self.end[row]]
-            yield Access(*self.calls[self.call[row]], self.status[row], pending)
+            yield Access(*self.calls[self.call[row]], self.status[row], self.lasted_ms[row], pending)
 
-    def append(self, pid: int, call: int, status: int, pending: Iterable[int]) -> None:
+    def append(self, pid: int, call: int, status: int, lasted_ms: int, pending: Iterable[int]) -> None:
         self.pending.extend(pending)
+        self.lasted_ms.append(lasted_ms)
         self.pid.append(pid)
         self.call.append(call)
         self.status.append(status)
