@@ -940,6 +940,7 @@ cdef class LineKernel(Kernel):
 
     cdef object clock
     cdef bint dirty, joined, has_year
+    cdef int deaf, deaf_to_all  # `SourceScanner.deaf`, until another line is read or a block begins; and its `DEAF`
     cdef int width, fraction, digits, scale
     # Instants of stamps as they are without the digits of their seconds and fractions: of whole minutes, if one sees where seconds stand.
     cdef char stamp_text[STAMPS][STAMP_WIDTH]
@@ -947,7 +948,12 @@ cdef class LineKernel(Kernel):
     cdef char month[3]
 
     def __cinit__(self, scanner, workers):
+        from .continued import DEAF, LEAST_PREFIX as least
+
+        global LEAST_PREFIX
+        LEAST_PREFIX = least
         fmt = scanner._format
+        self.deaf_to_all = DEAF
         self.has_year = fmt.has_year
         self.digits, self.scale = {1: (6, 1), 1000: (3, 1000)}.get(fmt.resolution_us, (0, 0))
         self._forget_stamps()
@@ -966,6 +972,7 @@ cdef class LineKernel(Kernel):
         )
         if found & HIGH:
             self.scanner.check_text(data)
+        self.deaf = 0
         return self._check_clock()
 
     cdef int _bare(self, const char **line, size_t *n) except -1:
@@ -987,6 +994,10 @@ cdef class LineKernel(Kernel):
         cdef const char *key = line + self.width
         cdef const char *body
         cdef int found
+        if self.deaf:
+            if line[0] == 32 or line[0] == 9 or (self.deaf == self.deaf_to_all and _has_no_prefix(line, n)):
+                return TAKEN
+            self.deaf = 0
         if not self.width or n < <size_t>self.width + 4 or (self.joined and find_bytes(line, n, b"#012", 4) != NULL):
             return DECLINED
         found = self._record(key, key, line + n, number, offset, length)
@@ -998,6 +1009,7 @@ cdef class LineKernel(Kernel):
     cdef int _resume(self) except -1:
         if self.width != self.scanner._width:
             self._set_width(self.scanner._width)
+        self.deaf = self.scanner.deaf
         return self._check_clock()
 
     cdef int _check_clock(self) except -1:
@@ -1058,6 +1070,7 @@ cdef class LineKernel(Kernel):
 
 cdef int64_t STEP = 0
 cdef int64_t GAP = 0
+cdef size_t LEAST_PREFIX = 0
 cdef dict _matchers = {}
 
 
@@ -1104,6 +1117,18 @@ cdef inline const char *_digits(const char *p, const char *end, Py_ssize_t most)
     while p < end and 48 <= p[0] <= 57:
         p += 1
     return p if 1 <= p - begin <= most else NULL
+
+
+cdef inline bint _has_no_prefix(const char *line, size_t n) noexcept nogil:
+    """What `fast.has_no_prefix` says."""
+    cdef char c = line[0]
+    if c == 45:
+        return False
+    if n < LEAST_PREFIX:
+        return True
+    if 65 <= c <= 90:
+        return line[3] != 32
+    return not (48 <= c <= 57 and 48 <= line[1] <= 57 and 48 <= line[2] <= 57 and 48 <= line[3] <= 57)
 
 
 cdef inline bint _begins_word(char c) noexcept nogil:
