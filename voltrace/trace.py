@@ -287,6 +287,7 @@ class Coverage:
     processes: dict[str, Process] = field(default_factory=dict)
     starts: list[tuple[int | None, str | None, Location | None]] = field(default_factory=list)  # when, on which host, told where
     boots: list[tuple[int, str | None, Location | None]] = field(default_factory=list)  # the same of the service's hosts
+    holes: list[tuple[int, int, str | None]] = field(default_factory=list)  # from when to when it has no records that it should have, and of which host
     cleaned: dict[str, int | None] = field(default_factory=dict)  # volume id -> when a starting service cleaned it up
 
     def started_after(self, at: int | None, host: str | None = None, place: Location | None = None) -> bool:
@@ -299,6 +300,12 @@ class Coverage:
             if later and (host is None or where is None or where == host):
                 return True
         return False
+
+    def has_hole(self, start: int | None, end: int | None, host: str | None = None) -> bool:
+        """Whether records of this stretch may lie in a hole of the log (of this host, where hosts are known)."""
+        if start is None or end is None:
+            return False
+        return any(begun <= end and ended > start and (host is None or where is None or where == host) for begun, ended, where in self.holes)
 
     @property
     def present(self) -> bool:

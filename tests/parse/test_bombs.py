@@ -11,7 +11,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from given import SAMPLES
 
+from voltrace.check.judge import judge_all
 from voltrace.parse import limits
 from voltrace.parse.engine import ReadOptions, read
 from voltrace.parse.limits import MOST_EVENTS
@@ -149,3 +151,23 @@ def test_events__more_of_one_request_than_are_kept__are_let_go_whenever_that_is_
     assert [str(d.where).rpartition("/")[2] for d in told] == ["c-api-0.log:20003"]
     by_id = {t.request_id[-1]: t for t in reading.timelines}
     assert (len(by_id["1"].events), len(by_id["2"].events), len(by_id["3"].events)) == (1, 2, 1)
+
+
+@pytest.mark.parametrize("case", ["created", "driver-failure", "over-quota", "volume-killed", "no-valid-backend"])
+def test_request__of_which_only_the_first_events_are_kept__is_what_they_prove_or_unknown(monkeypatch, case):
+    """Nothing is missing, stuck or lost for what was left out, however much that was."""
+    true = {i: v.outcome for i, v in judge_all(read([str(SAMPLES / case)], ReadOptions(year=2026, others=False))).items()}
+    seen = set()
+    for most in (1, *range(2, 150, 7)):
+        monkeypatch.setattr(limits, "MOST_EVENTS", most)
+        reading = read([str(SAMPLES / case)], ReadOptions(year=2026, others=False))
+        cut = {d.request_id for d in reading.diagnostics if d.slug == "limit-reached"}
+        for request_id, verdict in judge_all(reading).items():
+            found = verdict.outcome
+            if request_id in cut and found.outcome == "unknown":
+                assert found.cause == "records-lost" and not verdict.deviations
+            else:
+                assert found.outcome == true[request_id].outcome, (most, verdict)
+                assert request_id not in cut or {d.slug for d in verdict.deviations} <= {"flow-without-end"}
+            seen.add((request_id in cut, found.outcome))
+    assert (True, "unknown") in seen and any(outcome != "unknown" for _, outcome in seen)

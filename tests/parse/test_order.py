@@ -2,14 +2,17 @@
 
 import re
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
-from given import API, SCHEDULER, VOLUME, lines, of_one_request, outcomes, read_lines
+from given import API, SAMPLES, SCHEDULER, VOLUME, lines, of_one_request, outcomes, read_lines
 from hypothesis import given as given_
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from voltrace.lifecycle import VARIANTS
+from voltrace.parse.engine import read
+from voltrace.parse.pieces import ReadOptions
 
 CASES = ["created", "driver-failure", "sequential", "over-quota", "sources", "volume-killed"]
 
@@ -133,3 +136,59 @@ def test_overlap__within_one_source__nothing_is_merged():
     assert found == ["repeated-transition"]
     reading, _ = read_lines(logs)
     assert "overlapping-sources" not in {d.slug for d in reading.diagnostics}
+
+
+REAL = sorted(p.parent for p in (Path(__file__).parents[3] / "shared" / "logs").glob("2*/*/c-api.log"))
+
+
+@pytest.mark.parametrize("folder", [*map(str, REAL), *[str(SAMPLES / case) for case in CASES]])
+def test_seconds__whatever_is_cut__holds_what_the_fine_log_tells(folder, tmp_path):
+    """Real logs without the fractions of their stamps: every duration and wait lies in its bounds, also those that messages narrow."""
+    for path in Path(folder).glob("c-*.log"):
+        (tmp_path / path.name).write_bytes(re.sub(rb"(?m)^(\w{3} [ \d]\d \d\d:\d\d:\d\d)\.\d{6}", rb"\1", path.read_bytes()))
+    fine, coarse = ({t.request_id: t for t in read([str(p)], ReadOptions(2026)).creates()} for p in (folder, tmp_path))
+    assert fine.keys() == coarse.keys()
+    for request_id, timeline in fine.items():
+        for exact, told in zip(durations(timeline), durations(coarse[request_id]), strict=True):
+            assert exact is None or told is None or told[0] <= exact[0] <= exact[1] <= told[1]
+
+
+def durations(timeline):
+    for flow in timeline.flows:
+        yield from (part.bounds_us for part in (flow, *flow.tasks))
+    yield from (handoff.bounds_us for handoff in timeline.handoffs)
+
+
+def api_bounds(logs):
+    reading, _ = read_lines(logs)
+    return [flow.bounds_us for t in reading.creates() for flow in t.flows if flow.service == "api" and flow.bounds_us]
+
+
+def test_seconds__what_the_web_server_says_that_it_lasted__bounds_the_apis_flow_and_tasks():
+    logs = to_seconds(lines("sequential"))
+    without = {name: [line for line in own if b"msecs (HTTP" not in line] for name, own in logs.items()}
+    told, plain = api_bounds(logs), api_bounds(without)
+    assert len(told) == len(plain) > 10
+    assert max(high for _, high in told) < 999_999 <= min(high for _, high in plain)
+
+
+def test_seconds__commands_that_lasted__are_shorter_than_their_task(tmp_path):
+    """What a command took, its task took: a line that says that it took most of a second raises the lower bound."""
+    logs = to_seconds(lines("sequential"))
+    slow = {name: [re.sub(rb"(returned: 0 in )[\d.]+s", rb"\g<1>0.900s", line) for line in own] for name, own in logs.items()}
+    assert slow != logs
+    lows = [
+        task.bounds_us[0]
+        for t in read_lines(slow)[0].creates()
+        for f in t.flows
+        for task in f.tasks
+        if task.name == "CreateVolumeFromSpecTask" and task.bounds_us
+    ]
+    assert lows and min(lows) == 800_000
+
+
+def test_copies__one_of_whole_seconds__the_finer_stamps_hold():
+    logs = lines("created")
+    both = logs | {f"{name}.copy": own for name, own in to_seconds(logs).items()}
+    exact, found = ([list(durations(t)) for t in read_lines(own)[0].creates()] for own in (logs, both))
+    assert exact == found and all(low == high for own in found for low, high in filter(None, own))

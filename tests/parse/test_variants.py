@@ -1,6 +1,7 @@
 """What holds for requests that went the same way is found once: it must be what each of them, put together and judged alone, tells."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from voltrace.measure import group
 from voltrace.parse.alike import ALONE, relate
 from voltrace.parse.engine import read, read_durations, read_together
 from voltrace.parse.pieces import ReadOptions
+from voltrace.parse.tables import DECIDING
 from voltrace.parse.variants import Sorted, _group_alike
 
 CASES = sorted(p.name for p in SAMPLES.iterdir() if p.is_dir())
@@ -24,8 +26,8 @@ def alone(paths, options):
     """Verdicts and durations of create requests, each put together and judged by itself."""
     reading = read(paths, options)
     by_id = judge_all(reading)
-    creates = list(reading.creates())
-    return [encode_verdict(by_id[t.request_id]) for t in creates], {key: sorted(us) for key, us in group(creates).items()}, diagnostics(reading)
+    durations = group(read(paths, replace(options, facts=DECIDING)).creates())  # by stamps alone, as `stats` has them
+    return [encode_verdict(by_id[t.request_id]) for t in reading.creates()], {key: sorted(us) for key, us in durations.items()}, diagnostics(reading)
 
 
 def together(paths, options):

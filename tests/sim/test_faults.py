@@ -11,6 +11,7 @@ from compared import TIMES, without
 from voltrace.check.judge import judge_all
 from voltrace.encode import encode_timeline
 from voltrace.errors import UsageError
+from voltrace.formats import SERVICE_FILES
 from voltrace.parse.engine import read
 from voltrace.sim.cloud import RunFault
 from voltrace.sim.edits import EDITS
@@ -168,6 +169,34 @@ def test_file_cut__in_the_middle__proves_less_and_nothing_else(tmp_path, release
     assert len(list(whole.creates())) == len(truths)
 
 
+@pytest.mark.parametrize(("release", "form"), [("2026.2", "short-precise"), ("queens", "oslo"), ("2026.1", "json"), ("2023.1", "short")])
+@pytest.mark.parametrize("service", ["api", "scheduler", "volume"])
+def test_file_lost__a_hole_in_the_log__is_told_and_what_it_hides_is_unknown(tmp_path, release, form, service):
+    lost = RunFault("file-lost", at_s=1500.0, for_s=3700.0, service=service)
+    folder = simulated(tmp_path / "s", replace(_lawful(), faults=(lost,)), release, 60, format=form, seed=3, arrivals="poisson:0.01")
+    truths = {t["request_id"]: t for t in map(json.loads, (folder / "truth.jsonl").read_text().splitlines())}
+    reading = read([str(path) for path in sorted(folder.glob("c-*"))])
+    verdicts = judge_all(reading)
+    met = {t["request_id"] for t in truths.values() for fault in t["faults"] if fault["kind"] == "file-lost"}
+    assert 10 < len(met) < 50
+    told = [d for d in reading.diagnostics if d.slug == "log-gap"]
+    assert len(told) == 1 and f"the {service} service's log" in told[0].message and " has nothing from 2026-01-05T09:2" in told[0].message
+    first = next(d.where for d in told)
+    assert first.path == str(folder / SERVICE_FILES[service]) and first.line < 20
+    for request_id, truth in truths.items():
+        if request_id not in verdicts:
+            assert request_id in met and service == "api"
+            continue
+        found = verdicts[request_id].outcome
+        if request_id not in met:
+            assert (found.outcome, found.cause) == (truth["outcome"], truth["cause"])
+        elif found.outcome != truth["outcome"]:
+            assert (found.outcome, found.cause) == ("unknown", "records-lost"), truth
+        assert not verdicts[request_id].deviations
+    whole = read([str(folder / "merged.log"), *(str(path) for path in sorted(folder.glob("c-*")))])
+    assert not [d for d in whole.diagnostics if d.slug == "log-gap"]
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_clock_stepped__truth__is_what_the_logs_prove(tmp_path, seed):
     busy = replace(load_scenario("mishaps"), faults=tuple(RunFault("clock-stepped", at_s=at, by_s=1800.0) for at in (5.0, 11.0)))
@@ -228,6 +257,7 @@ def test_page__faults_of_the_run__are_those_of_the_table():
         ({"kind": "clock-stepped", "by_s": 5.0}, "faults[0].by_s must be 600 or more, not 5"),
         ({"kind": "file-cut", "service": "nova"}, "must be one of api, scheduler, volume"),
         ({"kind": "file-exported-twice", "service": "api"}, "faults[0]: file-exported-twice needs the key 'for_s'"),
+        ({"kind": "file-lost", "service": "api", "at_s": 2000, "for_s": 60}, "faults[0].for_s must be 3600 or more, not 60"),
     ],
 )
 def test_faults_of_the_run__mistakes__are_told(table, says):

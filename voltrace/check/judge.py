@@ -6,6 +6,7 @@ from ..lifecycle import FINAL_FLOW_STATES, RUNNING, VARIANTS
 from ..trace import STUCK_AFTER_US, Event, FlowSpan, Reading, Timeline
 from ..verdict import Deviation, Verdict
 from .align import align
+from .lacking import lacks_records
 from .outcome import decide, is_open
 from .replay import is_covered, open_end, replay_run
 from .rules import RULES, handoffs
@@ -23,7 +24,8 @@ def judge(timeline: Timeline, reading: Reading, stuck_after_us: int = STUCK_AFTE
     deviations: list[Deviation] = []
     cost = worst = 0
     steps_of = _steps_by_run(timeline)
-    damaged = any(d.slug == "torn-record" for d in timeline.diagnostics) or reading.records_lost
+    lacking = lacks_records(timeline, reading)
+    damaged = any(d.slug == "torn-record" for d in timeline.diagnostics) or lacking
     replays = []
     for span in timeline.flows:
         events = steps_of.get(id(span), [])
@@ -34,7 +36,7 @@ def judge(timeline: Timeline, reading: Reading, stuck_after_us: int = STUCK_AFTE
         found, run = replay_run(timeline.request_id, lifecycle, span, events, covered)
         end = None if found else open_end(timeline, span, run, reading)
         replays.append((span, events, [end] if end else found, end))
-    holes = reading.records_lost and _has_holes(timeline, [d for _, _, found, _ in replays for d in found])
+    holes = lacking and _has_holes(timeline, [d for _, _, found, _ in replays for d in found])
     for span, events, found, end in replays:
         found = [d for d in found if not (holes or (damaged and d.slug in _PROVEN_BY_ABSENCE))]
         deviations += found
@@ -80,7 +82,7 @@ def judge_together(reading: Reading, stuck_after_us: int = STUCK_AFTER_US) -> li
 
 def _is_timeless(timeline: Timeline, verdict: Verdict, reading: Reading) -> bool:
     """Whether the verdict rests on what the request's lines say alone, and not on when they were written or what else the logs cover."""
-    if verdict.deviations or verdict.outcome.outcome not in ("created", "refused", "failed") or reading.records_lost or timeline.diagnostics:
+    if verdict.deviations or verdict.outcome.outcome not in ("created", "refused", "failed") or timeline.diagnostics or lacks_records(timeline, reading):
         return False
     rows = {e.kind.row for e in timeline.events}
     if not rows.isdisjoint(("answer", "answer-refused")) and "request-received" not in rows:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from ..lifecycle import API, FAILURE, FINAL_FLOW_STATES, REVERTED, SCHEDULER, SUCCESS, VOLUME
 from ..trace import STUCK_AFTER_US, Coverage, Failure, FlowSpan, Handoff, Location, Process, Reading, TaskSpan, Timeline
 from ..verdict import Outcome
+from .lacking import is_cut_short
 
 CREATE_FAILED = frozenset({"create-failed", "create-failed-no-reschedule-type", "create-failed-extracting-reference"})
 _CREATED = frozenset({"volume-created", "create-finished"})
@@ -41,8 +42,8 @@ def decide(timeline: Timeline, reading: Reading, stuck_after_us: int = STUCK_AFT
     if _proves_failure(timeline, rows, reading, status):
         final = "error" if rows & _SET_TO_ERROR or _rescheduled(timeline) is False else _row_after_revert(timeline)
         return Outcome("failed", _cause(timeline, status), _gave_up(timeline, rows), final)
-    if reading.records_lost:
-        return Outcome("unknown", "records-lost")  # what is not there may be among the records that the journal dropped
+    if reading.records_lost or is_cut_short(timeline):
+        return Outcome("unknown", "records-lost")  # what is not there may be among the records that the journal, or the reader, dropped
     stopped = _stuck(timeline, reading, stuck_after_us)
     if stopped is not None:
         cleaned = timeline.volume_id in reading.coverage[VOLUME].cleaned
@@ -171,11 +172,18 @@ def _stuck(timeline: Timeline, reading: Reading, stuck_after_us: int) -> str | N
         if coverage is None:
             continue
         last, place = _last(timeline, flow)
+        if timeline.volume_id not in coverage.cleaned and _may_hide_end(coverage, last, process, stuck_after_us):
+            continue
         if timeline.volume_id in coverage.cleaned or coverage.started_after(last, process.host if process else None, place):
             return "service-stopped"
         if last is not None and process is not None and process.last is not None and process.last - last > stuck_after_us:
             return ""
     return _stuck_without_debug(timeline, reading.coverage[VOLUME], stuck_after_us)
+
+
+def _may_hide_end(coverage: Coverage, last: int | None, process: Process | None, stuck_after_us: int) -> bool:
+    """Whether what followed this instant may lie in a hole of the log that comes before anything could be called stuck."""
+    return last is not None and coverage.has_hole(last, last + stuck_after_us, process.host if process else None)
 
 
 def _stuck_without_debug(timeline: Timeline, coverage: Coverage, stuck_after_us: int) -> str | None:
@@ -203,6 +211,8 @@ def _lost(timeline: Timeline, handoff: Handoff, reading: Reading, stuck_after_us
 
 
 def _why_unknown(timeline: Timeline, reading: Reading, stuck_after_us: int) -> str:
+    if _may_go_on_in_hole(timeline, reading, stuck_after_us):
+        return "records-lost"
     for handoff in timeline.handoffs:
         if handoff.received is None and not any(f.service == handoff.receiver and f.attempt == handoff.attempt for f in timeline.flows):
             return _why_not_seen(handoff.receiver, handoff.sent, reading)
@@ -221,6 +231,14 @@ def _why_unknown(timeline: Timeline, reading: Reading, stuck_after_us: int) -> s
     if timeline.end is not None and last is not None and last - timeline.end > stuck_after_us:
         return "response-not-logged"
     return "log-ends"
+
+
+def _may_go_on_in_hole(timeline: Timeline, reading: Reading, stuck_after_us: int) -> bool:
+    """Whether a service's log has a hole where the request's next records should be: what is open should end, what was cast be received."""
+    ends = [(f.service, _last(timeline, f)[0]) for f in timeline.flows if is_open(f)]
+    ends += [(h.receiver, h.sent) for h in timeline.handoffs if h.received is None]
+    ends = ends or [(service, timeline.end) for service in timeline.seen]
+    return any(at is not None and reading.coverage[service].has_hole(at, at + stuck_after_us) for service, at in ends if service in reading.coverage)
 
 
 def _why_not_seen(service: str, sent: int | None, reading: Reading) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from ..lifecycle import API, REVERTED, RUNNING, SUCCESS, VOLUME, Lifecycle
 from ..trace import Event, FlowSpan, Reading, Timeline
 from ..verdict import Deviation, Outcome
+from .lacking import lacks_records
 from .replay import GOES_ON_US
 
 _UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -86,7 +87,7 @@ def answers(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome:
 
 def requests(timeline: Timeline, lifecycle: Lifecycle, reading: Reading, outcome: Outcome) -> Iterator[Deviation]:
     """An answer to a request that never came."""
-    if reading.records_lost or any(d.slug == "elided-text" for d in timeline.diagnostics):
+    if lacks_records(timeline, reading) or any(d.slug == "elided-text" for d in timeline.diagnostics):
         return
     rows = {e.kind.row: e for e in timeline.events}
     answer, first = rows.get("answer") or rows.get("answer-refused"), reading.coverage[API].first

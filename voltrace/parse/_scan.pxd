@@ -129,7 +129,7 @@ cdef class Kernel:
     cdef int _make_recent(self, int32_t process) except -1
     cdef int32_t _read_context(self, Left left, const char *text, const char *end) except? -2
     cdef bint _take_access(self, const char *text, const char *end) except -1
-    cdef int _add_access(self, int64_t pid, const char *method, Py_ssize_t n, const char *path, Py_ssize_t m, int32_t status) except -1
+    cdef int _add_access(self, int64_t pid, const char *method, Py_ssize_t n, const char *path, Py_ssize_t m, int32_t status, int64_t lasted) except -1
     cdef int _count(self, Left left, int32_t request, int64_t at, int64_t number, int64_t latest) except -1
     cdef int _pend(self, Left left, int32_t request, const char *line, const char *end) except -1
     cdef bint _message(self, Left left, int32_t request, const char *text, const char *end, int64_t at, int64_t number) except -1

@@ -671,6 +671,7 @@ cdef class Kernel:
         cdef const char *behind
         cdef int64_t pid = 0
         cdef int64_t status = 0
+        cdef int64_t lasted = 0
         cdef int i
         while p < end and p - text < 16 and 48 <= p[0] <= 57:
             pid = pid * 10 + p[0] - 48
@@ -699,9 +700,13 @@ cdef class Kernel:
         where = p
         p = _past(p, end, b" => generated ", 14)
         p = _past(_digits(p, end, 1 << 30), end, b" bytes in ", 10)
+        stop = p
         p = _past(_digits(p, end, 18), end, b" msecs (HTTP/", 13)
         if p == NULL:
             return False
+        while stop[0] != 32:
+            lasted = lasted * 10 + stop[0] - 48
+            stop += 1
         stop = p
         while stop < end and (48 <= stop[0] <= 57 or stop[0] == 46):
             stop += 1
@@ -714,10 +719,10 @@ cdef class Kernel:
             if not 48 <= p[i] <= 57:
                 return False
             status = status * 10 + p[i] - 48
-        self._add_access(pid, method, behind - method, path, where - path, status)
+        self._add_access(pid, method, behind - method, path, where - path, status, lasted)
         return True
 
-    cdef int _add_access(self, int64_t pid, const char *method, Py_ssize_t n, const char *path, Py_ssize_t m, int32_t status) except -1:
+    cdef int _add_access(self, int64_t pid, const char *method, Py_ssize_t n, const char *path, Py_ssize_t m, int32_t status, int64_t lasted) except -1:
         """What `Records.add_access` does."""
         cdef int32_t call = self.calls.find(method, path + m - method)  # the text from the one to the other's end
         cdef int32_t count
@@ -734,6 +739,7 @@ cdef class Kernel:
         array.extend_buffer(accesses.pid, <char *>&pid, 1)
         array.extend_buffer(accesses.call, <char *>&call, 1)
         array.extend_buffer(accesses.status, <char *>&status, 1)
+        array.extend_buffer(accesses.lasted_ms, <char *>&lasted, 1)
         array.extend_buffer(accesses.end, <char *>&end, 1)
         return 0
 
@@ -960,6 +966,7 @@ cdef class LineKernel(Kernel):
 
     cdef object clock
     cdef bint dirty, joined, has_year
+    cdef int deaf, deaf_to_all  # `SourceScanner.deaf`, until another line is read or a block begins; and its `DEAF`
     cdef int width, fraction, digits, scale
     # Instants of stamps as they are without the digits of their seconds and fractions: of whole minutes, if one sees where seconds stand.
     cdef char stamp_text[STAMPS][STAMP_WIDTH]
@@ -968,7 +975,12 @@ cdef class LineKernel(Kernel):
     cdef char month[3]
 
     def __cinit__(self, scanner, workers):
+        from .continued import DEAF, LEAST_PREFIX as least
+
+        global LEAST_PREFIX
+        LEAST_PREFIX = least
         fmt = scanner._format
+        self.deaf_to_all = DEAF
         self.has_year = fmt.has_year
         self.digits, self.scale = {1: (6, 1), 1000: (3, 1000)}.get(fmt.resolution_us, (0, 0))
         self._forget_stamps()
@@ -987,6 +999,7 @@ cdef class LineKernel(Kernel):
         )
         if found & HIGH:
             self.scanner.check_text(data)
+        self.deaf = 0
         return self._check_clock()
 
     cdef int _bare(self, const char **line, size_t *n) except -1:
@@ -1008,6 +1021,10 @@ cdef class LineKernel(Kernel):
         cdef const char *key = line + self.width
         cdef const char *body
         cdef int found
+        if self.deaf:
+            if line[0] == 32 or line[0] == 9 or (self.deaf == self.deaf_to_all and _has_no_prefix(line, n)):
+                return TAKEN
+            self.deaf = 0
         if not self.width or n < <size_t>self.width + 4 or (self.joined and find_bytes(line, n, b"#012", 4) != NULL):
             return DECLINED
         found = self._record(key, key, line + n, number, offset, length)
@@ -1019,6 +1036,7 @@ cdef class LineKernel(Kernel):
     cdef int _resume(self) except -1:
         if self.width != self.scanner._width:
             self._set_width(self.scanner._width)
+        self.deaf = self.scanner.deaf
         return self._check_clock()
 
     cdef int _check_clock(self) except -1:
@@ -1082,6 +1100,7 @@ cdef class LineKernel(Kernel):
 
 cdef int64_t STEP = 0
 cdef int64_t GAP = 0
+cdef size_t LEAST_PREFIX = 0
 cdef dict _matchers = {}
 
 
@@ -1128,6 +1147,18 @@ cdef inline const char *_digits(const char *p, const char *end, Py_ssize_t most)
     while p < end and 48 <= p[0] <= 57:
         p += 1
     return p if 1 <= p - begin <= most else NULL
+
+
+cdef inline bint _has_no_prefix(const char *line, size_t n) noexcept nogil:
+    """What `fast.has_no_prefix` says."""
+    cdef char c = line[0]
+    if c == 45:
+        return False
+    if n < LEAST_PREFIX:
+        return True
+    if 65 <= c <= 90:
+        return line[3] != 32
+    return not (48 <= c <= 57 and 48 <= line[1] <= 57 and 48 <= line[2] <= 57 and 48 <= line[3] <= 57)
 
 
 cdef inline bint _begins_word(char c) noexcept nogil:

@@ -15,6 +15,7 @@ from ..lifecycle import SERVICES, VOLUME_CREATE
 from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, LogSet, Reading, Timeline, place
 from .boots import tell_boots
 from .framing import split_suffix
+from .holes import tell_holes
 from .join import find_told, join_accesses
 from .limits import drop_excess
 from .offsets import tell_offsets
@@ -183,7 +184,8 @@ class Assembler:
 
     def builder(self, request: int) -> TimelineBuilder:
         """What takes the events of a request."""
-        return TimelineBuilder(self.scan.requests[request], self.scan.sources, self._names)
+        by_lapses = self.scan.wanted is None  # or bounds would differ from those of requests that are measured in columns
+        return TimelineBuilder(self.scan.requests[request], self.scan.sources, self._names, by_lapses)
 
     def finish(
         self, builder: TimelineBuilder, request: int, seen: dict[tuple[int, int], Seen], access: Access | None = None, stepped: bool = False
@@ -257,6 +259,7 @@ def finish_reading(assembler: Assembler, reading: Reading, creates: Iterable[Tim
             Diagnostic("overlapping-sources", f"the same records are in {' and '.join(overlapping)}: each was counted once", Location(overlapping[0], 1))
         )
     _diagnose(assembler.scan, reading, list(creates))
+    tell_holes(assembler.scan, reading)
     tell_offsets(reading)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..trace import Kind, Location
 from .framing import TRACEBACK, split_suffix
 from .grammar import join_broken, read_exception
-from .headers import Headers
+from .headers import NO_TIME, Headers
 from .tables import NO_REQUEST, Header, Interrupted, Open, Scan
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 RESULT = b" with result '"
 DEBUG_END = (b"}}", b"}} ")
 MOST_LINES = 20_000  # of one message; what is behind them counts as one
-_MOST_CONTINUED = 1 << 16
+MOST_CONTINUED = 1 << 16
+DEAF_TO_INDENTED, DEAF = 1, 2
+LEAST_PREFIX = 21  # bytes: of `Jan  5 09:00:00 h u: `
 _MOST_INSIDE = 20
 FORGED = "forged"
 
@@ -42,6 +44,9 @@ class Continued(Headers):
         for process in list(self._open):
             self._close(process)
         self.settle()
+        for process, (number, at) in self._firsts.items():
+            if at != NO_TIME != self._latest[process]:
+                self.scan.spans[process, self._source] = number, at, self._latest[process]
 
     def settle(self) -> None:
         """Add what was counted of records to the scan."""
@@ -74,7 +79,7 @@ class Continued(Headers):
 
     def _continue(self, process: int, body: bytes) -> None:
         open_record = self._open.get(process)
-        if open_record is not None and open_record.size < _MOST_CONTINUED:
+        if open_record is not None and open_record.size < MOST_CONTINUED:
             traceback = TRACEBACK.match(body)
             open_record.text.append(body[traceback.end() :] if traceback else body)
             open_record.size += len(body)
@@ -89,7 +94,7 @@ class Continued(Headers):
         """Keep what may go on with a record before this piece: of that process, or (None) of whoever wrote the last record."""
         self.orphans.append((process, body, number))
         self._orphaned += len(body) + 1
-        if self._orphaned > _MOST_CONTINUED:
+        if self._orphaned > MOST_CONTINUED:
             self.joins = False
             self.orphans.clear()
 

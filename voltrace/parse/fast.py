@@ -15,6 +15,7 @@ import numpy as np
 from ..collector import keep_memory
 from .brackets import Brackets
 from .clean import BOM, clean_all
+from .continued import DEAF, LEAST_PREFIX
 from .counts import Counts
 from .groups import WIDEST
 from .headers import MANY_HEADERS
@@ -32,6 +33,7 @@ _MOST_CONTEXTS = 100_000
 _MOST_COUNTED = 1 << 17
 # Lines that are looked at together: few at first, when most lines are new, and where there is reason to look anew.
 _LEAST, _MOST = 64, 1 << 14
+_NEWLINE, _TAB, _BLANK = b"\n\t "
 _FEW = 16  # lines that are not worth a stretch; careful ones after which it is worth to look anew with what they taught
 
 
@@ -82,8 +84,12 @@ class FastLines:
         if marks.is_dirty or (not marks.is_ascii and BOM in data):
             marks = Marks(clean_all(data))
         at, count = 0, len(marks)
+        self.scanner.deaf = 0
         while at < count:
-            if at < marks.safe and self.scanner._width:
+            if self.scanner.deaf:
+                at = self._pass_deaf(marks, at, count)
+                self.scanner.deaf = 0
+            elif at < marks.safe and self.scanner._width:
                 self._watch = self._watch or Watch(self.scanner, self._lefts, self._brackets, self._senders, self._hearing)
                 at = self._read(self._watch, marks, at, number, places)
             else:
@@ -107,14 +113,29 @@ class FastLines:
             stop = careful[bisect_left(careful, at)]
             if stop - at >= _FEW:
                 at = stretch.take(at, stop)
+                self.scanner.deaf = 0
             if at < len(window):
                 self._read_carefully(marks, first + at, number, places)
                 at, slow = at + 1, slow + 1
+                if self.scanner.deaf:
+                    at = self._pass_deaf(marks, first + at, first + len(window)) - first
                 anew = self.scanner.stamps.state != clock or (slow >= _FEW and len(self._lefts) > known)
         taken = np.flatnonzero(window.taken)
         self._counts.append(window.request[taken], window.writer[taken], window.at[taken], taken + (number + first))
         self._size = max(_LEAST, min(4 * at if anew else 2 * self._size, _MOST))
         return first + at
+
+    def _pass_deaf(self, marks: Marks, at: int, stop: int) -> int:
+        """The first line from this one on, or ``stop``, that may change anything: see `SourceScanner.deaf`."""
+        all_pass = self.scanner.deaf == DEAF
+        size = 1  # most often it is the next
+        while at < stop:
+            ends = min(stop, at + size)
+            heard = ~(has_no_prefix(marks, at, ends) if all_pass else _is_indented(marks, at, ends)) if size > 1 else _hears(marks.line(at), all_pass)
+            if np.any(heard):
+                return at + int(np.argmax(heard))
+            at, size = ends, max(_LEAST, 4 * size)
+        return stop
 
     def _read_carefully(self, marks: Marks, at: int, number: int, places: np.ndarray | None) -> None:
         place = (0, 0) if places is None else (places.item(at), places.item(at + 1) - places.item(at) - 1)
@@ -131,3 +152,26 @@ class FastLines:
             self._senders.clear()
         elif len(self._counts) > _MOST_COUNTED:
             self._counts.settle()
+
+
+def _hears(line: bytes, all_pass: bool) -> bool:
+    """Whether a single line is none of those that pass."""
+    if all_pass:
+        short, first = len(line) < LEAST_PREFIX, line[:4]
+        return line[:1] == b"-" or not (short or not (first[3:] == b" " if first[:1].isupper() else first.isdigit()))
+    return line[:1] not in (b"", b" ", b"\t")
+
+
+def _is_indented(marks: Marks, start: int, stop: int) -> np.ndarray:
+    """Which lines are indented, or empty."""
+    first = marks.bytes(np.minimum(marks.starts[start:stop], len(marks.data) - 1))
+    return (first == _BLANK) | (first == _TAB) | (first == _NEWLINE)
+
+
+def has_no_prefix(marks: Marks, start: int, stop: int) -> np.ndarray:
+    """Which lines cannot begin as any format has it, for sure, nor as a line of the journal itself: stamps begin with a word of three letters or with four digits."""
+    starts, most = marks.starts[start:stop], len(marks.data) - 1
+    first, *others = (marks.bytes(np.minimum(starts + n, most)) for n in range(4))
+    upper = (first >= ord("A")) & (first <= ord("Z")) & (others[-1] == _BLANK)
+    digits = np.logical_and.reduce([(column >= ord("0")) & (column <= ord("9")) for column in (first, *others)])
+    return (first != ord("-")) & ((marks.ends[start:stop] - starts < LEAST_PREFIX) | ~(upper | digits))

@@ -115,6 +115,10 @@ class _Addition:
         for (process, source), steps in own.steps.items():
             found = scan.steps.setdefault((self.processes[process], self.sources[source]), [])
             found += [(line + self.base, message) for line, message in steps][: MOST_STEPS - len(found)]
+        for (process, source), gaps in own.gaps.items():
+            scan.add_gaps(self.processes[process], self.sources[source], ((line + self.base, at, before) for line, at, before in gaps))
+        for (process, source), span in own.spans.items():  # of a whole source: a range has none
+            scan.spans[self.processes[process], self.sources[source]] = span
         self._add_boots()
         self._add_unmatched()
         self._add_rows()
@@ -177,7 +181,7 @@ class _Addition:
         to.pending += pending[done:]
         calls = self._of([to.call_of(*call) for call in own.calls])
         changes = {"call": calls, "end": lambda column: column + shifts}
-        for name in ("pid", "call", "status", "end"):
+        for name in to.COLUMNS:
             _extend_column(getattr(to, name), getattr(own, name), changes.get(name))
 
     def _add_boots(self) -> None:
@@ -210,7 +214,6 @@ class _Addition:
         scan, own = self.scan, self.piece.scan
         found = scan.processes[self.processes[number]]
         widen(found, process.first, process.last)
-        found.gaps += process.gaps
         scan.votes[self.processes[number]] |= own.votes[number]
         scan.debug[self.processes[number]] = scan.debug[self.processes[number]] or own.debug[number]
 

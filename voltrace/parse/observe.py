@@ -26,7 +26,8 @@ Shape = tuple[str, list[tuple[Key, int, int]]]  # an operation, and what lasts f
 
 
 def measure(assembler: Assembler, spread: Spread | None = None) -> tuple[dict[Key, np.ndarray], int]:
-    """All durations that are known of create requests (µs), by kind, service and name: what `measure.group` finds in their timelines. And how many requests these are.
+    """All durations that are known of create requests (µs), by kind, service and name: what `measure.group` finds in their
+    timelines, where bounds follow from stamps alone. And how many requests these are.
 
     ``spread`` has shares of the work done at the same time: it calls what it is given with the number of each share, and how many there are.
     """

@@ -178,12 +178,12 @@ class Records(Continued):
         if access is None:
             self._continue(process, body)
             return
-        self.add_access(int(access[1]), access[3], access[4], int(access[6]))
+        self.add_access(int(access[1]), access[3], access[4], int(access[6]), int(access[5]))
 
-    def add_access(self, pid: int, method: bytes, path: bytes, status: int) -> None:
+    def add_access(self, pid: int, method: bytes, path: bytes, status: int, lasted_ms: int) -> None:
         """A line of the web server, of the worker that it calls ``pid``."""
         pending, self._pended = self._pending.pop(pid), None
-        self.scan.accesses.append(pid, self.call_of(method, path), status, pending)
+        self.scan.accesses.append(pid, self.call_of(method, path), status, lasted_ms, pending)
 
     def call_of(self, method: bytes, path: bytes) -> int:
         """The number of what was called."""
@@ -192,7 +192,7 @@ class Records(Continued):
     def _watch_clock(self, process: int, latest: int, at: int, number: int) -> None:
         """A record of a process comes behind one of that instant."""
         if at > latest + GAP_US:
-            self.scan.processes[process].gaps.append((latest, at))
+            self.scan.add_gaps(process, self._source, [(number, at, latest)])
         elif at < latest - STEP_US:
             steps = self.scan.steps.setdefault((process, self._source), [])
             if len(steps) < MOST_STEPS:

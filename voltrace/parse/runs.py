@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..lifecycle import API, FINAL_FLOW_STATES, PENDING, RUNNING, SCHEDULER, VOLUME, VOLUME_CREATE, Flow
+from ..lifecycle import API, FINAL_FLOW_STATES, PENDING, REVERTING, RUNNING, SCHEDULER, VOLUME, VOLUME_CREATE, Flow
 from ..trace import Bounds, FlowSpan, Kind, Location, TaskSpan
 from .order import Raw
 
@@ -37,6 +37,8 @@ class Extent:
     end_resolution: int = 1
     epoch: int = 0
     stepped: bool = False
+    least_us: int = 0  # what messages say that it lasted, at least and at most
+    most_us: int | None = None
 
     def begin(self, raw: Raw, epoch: int) -> None:
         self.start, self.start_resolution, self.epoch = raw.at, raw.resolution_us, epoch
@@ -46,7 +48,11 @@ class Extent:
         self.stepped = self.stepped or (self.start is not None and self.epoch != epoch)
 
     def bounds(self) -> Bounds | None:
-        return bounds(self.start, self.end, self.start_resolution, self.end_resolution, self.stepped)
+        found = bounds(self.start, self.end, self.start_resolution, self.end_resolution, self.stepped)
+        if found is None or (not self.least_us and self.most_us is None):
+            return found
+        low, high = max(found[0], self.least_us), found[1] if self.most_us is None else min(found[1], self.most_us)
+        return (low, high) if low <= high else found  # what was said is not of the same clock
 
 
 @dataclass(slots=True)
@@ -188,6 +194,21 @@ class Runs:
                 self._tasks[raw.uuid] = (run, task)
                 return run, task
         return None
+
+    def lasted(self, process: int, us: int) -> None:
+        """Something lasted so long that this process did by now, for the task that it is at: if it can only be one."""
+        open_runs = [r for r in self.all if r.process == process and r.is_open]
+        tasks = [t for r in open_runs for t in r.tasks.values() if t.states and t.states[-1] in (RUNNING, REVERTING)]
+        if len(open_runs) == 1 and len(tasks) == 1:
+            for extent in (open_runs[0].extent, tasks[0].extent):
+                extent.least_us = max(extent.least_us, us)
+
+    def end_within(self, service: str, us: int) -> None:
+        """All runs of a service lasted no longer than that."""
+        for run in self.all:
+            if run.service == service:
+                for extent in (run.extent, *(t.extent for t in run.tasks.values())):
+                    extent.most_us = us
 
     # -- which run ---------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from ..trace import Location
 from .clean import clean, is_dirty
 from .clock import StampReader
 from .compiled import LINES
-from .continued import MOST_LINES
+from .continued import DEAF, DEAF_TO_INDENTED, MOST_CONTINUED, MOST_LINES
 from .framing import BOOT, JOURNAL_NOTE, Framing, cut_bars
 from .glued import split_glued
 from .headers import MANY_HEADERS
@@ -46,6 +46,8 @@ class SourceScanner(Joinable):
             self._kernel = self._kernel or _make_fast(self)
         self._page_open = False
         self._cut = False
+        # Which lines without a prefix change nothing until another one comes: none (0), the indented, or all. A record is kept only so far.
+        self.deaf = 0
 
     def feed(self, block: Block) -> None:
         """Read a block of whole lines."""
@@ -96,6 +98,7 @@ class SourceScanner(Joinable):
 
     def _line(self, line: bytes, number: int, offset: int, length: int) -> None:
         """The careful way: read a line of any kind, or of several records."""
+        self.deaf = 0
         if self._broken is not None:
             mended = self._mend(self._broken, line, number, length)
             if mended is not None:
@@ -108,6 +111,7 @@ class SourceScanner(Joinable):
         for part in parts:
             self._read_line(part, number, offset, len(part) if whole else length)
             offset += len(part) if whole else 0
+            self.deaf = 0
 
     def _read_line(self, line: bytes, number: int, offset: int, length: int) -> None:
         """A line, or a record of it."""
@@ -119,6 +123,7 @@ class SourceScanner(Joinable):
             self._record(header, first, start, at, number, offset, length)
         for text in rest:  # of several lines syslog has made one
             self._go_on_with(header, first, text)
+            self.deaf = 0
 
     def _mend(self, broken: Broken, line: bytes, number: int, length: int) -> tuple[bytes, int, int, int] | None:
         """The record that this line ends of which the line before broke off in its head, with its place; None if it does not."""
@@ -188,17 +193,31 @@ class SourceScanner(Joinable):
         last = self._last
         if last is None and self._begun_busy:
             self._orphan(None, line, number)
+            self.deaf = 0 if self.joins else DEAF  # what cannot be joined is read again
             return
         if last is not None and self._layout == "oslo" and not (self._unfinished and last.debug) and self._unmask_others(line, number):
             return
         goes_on = last is not None and (self._unfinished or not last.debug or last.process in self._open or line[:1] in b" \t")
         if goes_on and last is not None:
             self._continue(last.process, line)
+            self.deaf = self._hears(last)
             return
         if self._cut:  # that the file ends in it is told
             return
         self.scan.noise += 1
         self.scan.note("unrecognised-line", f"a line of no known format: {line[:60].decode('utf-8', 'replace')!r}", Location(self.name, number))
+
+    def _hears(self, last: Header) -> int:
+        """What `deaf` is behind a line that went on with the record of this header."""
+        record = self._open.get(last.process)
+        if record is not None:
+            more = record.size < MOST_CONTINUED
+        else:
+            more = last.process in self._interrupted or (self._begun_busy and last.process not in self._firsts)
+        inside = self._unfinished and last.debug
+        if more or (self._layout == "oslo" and not inside and any(r.header.debug for r in self._open.values())):
+            return 0
+        return DEAF if self._unfinished or not last.debug or record is not None else DEAF_TO_INDENTED
 
     def _page_line(self, line: bytes, number: int, offset: int, length: int) -> None:
         """A line of a page in which records stand among other text, behind bars, broken over several lines."""

@@ -40,7 +40,7 @@ class Stretch:
         w.kind[records[w.debug[records] & (w.request[records] == NO_REQUEST)]] = -1
         for row, process, before, at in self._gaps:
             if row < stop:
-                self._scan.processes[process].gaps.append((before, at))
+                self._scan.add_gaps(process, scanner.source, [(self._number + row, at, before)])
         self._add_events(start + np.flatnonzero(w.kind[start:stop] >= 0))
         if self._scan.kept is not None and self._places is not None:
             self._keep(self._scan.kept, self._places, start + np.flatnonzero(w.request[start:stop] >= 0))

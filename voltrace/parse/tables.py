@@ -8,6 +8,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from ..messages import Catalogue, Row, catalogue
@@ -19,6 +20,7 @@ ANSWERS = ("method", "url", "status")  # the facts that tell what was asked and 
 DECIDING = frozenset({"url", "method", "retry", "attempt", "rescheduled"})
 _MOST_DIAGNOSTICS = 200
 _MOST_CALLS = 4096
+_MOST_GAPS = 10_000  # of a process in one source: a month at least
 _REQUEST_ID = re.compile(rb"req-[0-9a-f-]{36}")
 
 
@@ -118,21 +120,23 @@ class LineTable:
 
 
 class Access(NamedTuple):
-    """A line of the web server: who answered what. It names no request; ``pending`` are those that it can be about."""
+    """A line of the web server: who answered what, and how many milliseconds that lasted. It names no request; ``pending`` are those that it can be about."""
 
     method: str
     path: str
     status: int
+    lasted_ms: int
     pending: array
 
 
 class AccessTable:
     """`Access` in bulk, one row a line. ``call`` is an index into ``calls`` (method and path), ``end`` where a row's requests end in ``pending``."""
 
-    __slots__ = ("pid", "call", "status", "end", "pending", "calls", "_known")
+    COLUMNS = ("pid", "call", "status", "lasted_ms", "end")
+    __slots__ = (*COLUMNS, "pending", "calls", "_known")
 
     def __init__(self) -> None:
-        self.pid, self.end = array("q"), array("q")
+        self.pid, self.lasted_ms, self.end = array("q"), array("q"), array("q")
         self.call, self.status, self.pending = array("i"), array("i"), array("i")
         self.calls: list[tuple[str, str]] = []
         self._known: dict[tuple[str, str], int] = {}
@@ -144,10 +148,11 @@ class AccessTable:
         """Some of them."""
         for row in rows:
             pending = self.pending[self.end[row - 1] if row else 0 : self.end[row]]
-            yield Access(*self.calls[self.call[row]], self.status[row], pending)
+            yield Access(*self.calls[self.call[row]], self.status[row], self.lasted_ms[row], pending)
 
-    def append(self, pid: int, call: int, status: int, pending: Iterable[int]) -> None:
+    def append(self, pid: int, call: int, status: int, lasted_ms: int, pending: Iterable[int]) -> None:
         self.pending.extend(pending)
+        self.lasted_ms.append(lasted_ms)
         self.pid.append(pid)
         self.call.append(call)
         self.status.append(status)
@@ -238,6 +243,8 @@ class Scan:
         self.exceeding: set[int] = set()  # the requests with more events than are kept
         self.diagnostics: list[Diagnostic] = []
         self.steps: dict[tuple[int, int], list[tuple[int, str]]] = {}  # of each process in each source: where its clock went back, and by how much
+        self.gaps: dict[tuple[int, int], list[tuple[int, int, int]]] = {}  # likewise where it was long silent: line and instant behind, and the instant before
+        self.spans: dict[tuple[int, int], tuple[int, int, int]] = {}  # likewise line and instant of its first record, and the instant of its last
         self.boots: list[
             tuple[int, int, int, int]
         ] = []  # where the journal says that its host was booted: source, line, and the latest record's process and instant
@@ -342,6 +349,11 @@ class Scan:
         """Add a diagnostic, if there are not too many."""
         if len(self.diagnostics) < _MOST_DIAGNOSTICS:
             self.diagnostics.append(diagnostic)
+
+    def add_gaps(self, process: int, source: int, gaps: Iterable[tuple[int, int, int]]) -> None:
+        """Further silences of a process in a source, if there are not too many."""
+        found = self.gaps.setdefault((process, source), [])
+        found.extend(islice(gaps, _MOST_GAPS - len(found)))
 
     def process_keys(self) -> list[tuple[str | None, str | None, str | None, int | None]]:
         """Service, host, unit and number of each process, as `process` takes them."""

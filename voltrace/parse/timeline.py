@@ -39,6 +39,10 @@ _TOLD_BY = {"method": {"request-received"}, "url": {"request-received"} | _ANSWE
 _LEARNT = frozenset({"size_gb", "volume_type", "zone", "create_type", "image_id", "snapshot_id", "source_id", "method", "url", "status", "body"})
 _CREATE_ROWS = frozenset({"request-body", "size-requested"})
 _MOST_NOTES = 20
+_ACCESS = "access"
+_COMMANDS = frozenset({"command-returned", "command-timed-out"})
+# Messages tell lapses by the clock of who writes them, stamps are of the journal, which may get a line a little late.
+_LATE_US = 100_000
 
 
 @dataclass(slots=True)
@@ -65,8 +69,9 @@ class _Failed:
 class TimelineBuilder:
     """Builds the timeline of one request from its events in causal order."""
 
-    def __init__(self, request_id: str, sources: list[str], process_names: list[str]) -> None:
-        self.request_id = request_id
+    def __init__(self, request_id: str, sources: list[str], process_names: list[str], by_lapses: bool = True) -> None:
+        """``by_lapses``: whether bounds of durations follow also from what messages say that things lasted."""
+        self.request_id, self._by_lapses = request_id, by_lapses
         self._sources, self._process_names = sources, process_names
         self._runs = Runs()
         self._read: list[_Read] = []
@@ -78,6 +83,7 @@ class TimelineBuilder:
         self._entries: list[str] = []
         self._other_ids: list[str] = []
         self._unrecognised: list[Location] = []
+        self._api_us: int | None = None  # how long the API took at most, by the web server
         self.diagnostics: list[Diagnostic] = []
 
     # -- walking -----------------------------------------------------------------------------------------------------
@@ -151,6 +157,10 @@ class TimelineBuilder:
             self._runs.announce(raw.process, Announcement(facts.get("attempt"), names[-1] if names else None, raw.at, raw.resolution_us))
             return None
         run = self._runs.current(raw.process, raw.service)
+        if row in _COMMANDS and self._by_lapses:
+            self._runs.lasted(raw.process, _lapse_us(facts) - _LATE_US)
+        elif row == _ACCESS and _lapse_us(facts):
+            self._api_us = _lapse_us(facts) + _LATE_US
         if row == "backend-chosen" and run is not None:
             run.chosen = str(facts.get("backend"))
         elif row == "schedule-failed":
@@ -186,6 +196,10 @@ class TimelineBuilder:
         """The timeline. ``seen`` gives the fields that the events do not hold (start, end, project, user, …), ``access`` the web server's line."""
         wishes = read_body(str(self._facts["body"])) if "body" in self._facts else {}
         answer = self._answer(access)
+        if access is not None:
+            self._api_us = (access.lasted_ms + 1) * 1000 + _LATE_US
+        if self._api_us is not None and self._by_lapses:
+            self._runs.end_within(API, self._api_us)
         operation = self._operation(answer)
         volume_runs = [r for r in self._runs.all if r.service == VOLUME and VOLUME_CREATE.flow(r.flow)]
         for run in volume_runs:
@@ -312,6 +326,14 @@ def _status(value) -> int | None:
         member = HTTPStatus.__members__.get(value.partition(".")[2])
         return int(member) if member else None
     return value if isinstance(value, int) else None
+
+
+def _lapse_us(facts: dict) -> int:
+    """How long something took, as a message says; 0 if that cannot be read."""
+    try:
+        return round(min(float(facts.get("elapsed_s") or 0), 1e9) * 1e6)
+    except ValueError:
+        return 0
 
 
 def _class_name(text: str) -> str | None:

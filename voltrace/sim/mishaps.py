@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _LEFT_BYTES = 40  # of a record in which a file breaks off: less than its prefix and logger
-_OLDER = ("file-rotated", "file-exported-twice")
+_OLDER = ("file-rotated", "file-exported-twice", "file-lost")
 
 
 def of_kind(scenario: Scenario, *kinds: str) -> list[RunFault]:
@@ -42,13 +42,16 @@ def stepping_clock(scenario: Scenario, start: int) -> Clock | None:
 
 def watch(site: Site, start: int) -> None:
     """Lets the requests that meet a mishap be told of: those at work when a clock is set or a file is rotated, with records that stand in
-    two exports, or with records behind the place where a file breaks off."""
+    two exports or in a file that is lost, or with records behind the place where a file breaks off."""
     site.clock_shows = stepping_clock(site.scenario, start)
     for fault in of_kind(site.scenario, "clock-stepped", "file-rotated"):
         at = start + round(fault.at_s * 1e6)
         site.moments.append(Moment(fault.kind, fault.service, at, partial(_is_at_work, at)))
     for service, (begin, end) in _divisions(site.scenario, start, "file-exported-twice").items():
         site.moments.append(Moment("file-exported-twice", service, begin, partial(_wrote_between, service, begin, end)))
+    for service, (begin, end) in _divisions(site.scenario, start, "file-lost").items():
+        site.moments.append(Moment("file-lost", service, end, partial(_lacks, service, end, begin)))
+        site.last_end = max(site.last_end, begin)  # the services live on behind it
     for service, (at, _) in _divisions(site.scenario, start, "file-cut").items():
         site.moments.append(Moment("file-cut", service, at, partial(_wrote_after, service, at)))
 
@@ -62,6 +65,13 @@ def _wrote_between(service: str, begin: int, end: int, story: Story) -> bool:
     return any(begin <= play.begin + play.lapses[record] < end for play in plays for record, _ in play.script.steps)
 
 
+def _lacks(service: str, begin: int, end: int, story: Story) -> bool:
+    """Whether records of this stretch may be the story's: with no run, it was refused by the API at once."""
+    if not story.runs:
+        return service == API and story.start <= end and begin <= story.end
+    return any(play.begin <= end and begin <= play.last for run in story.runs if run.service == service for play in run.plays)
+
+
 def _wrote_after(service: str, at: int, story: Story) -> bool:
     if not story.runs:
         return service == API and story.end >= at
@@ -71,8 +81,12 @@ def _wrote_after(service: str, at: int, story: Story) -> bool:
 def _divisions(scenario: Scenario, start: int, *kinds: str) -> dict[str, tuple[int, int]]:
     """By service, the instants at which what follows begins and what lies before ends. A file is cut behind its last record unless an instant is given."""
     faults = [fault for fault in of_kind(scenario, *kinds) if fault.kind != "file-cut" or fault.at_s]
-    begins = {fault.service: (start + round(fault.at_s * 1e6), round(fault.for_s * 1e6) * (fault.kind == "file-exported-twice")) for fault in faults}
-    return {service: (begin, begin + lasts) for service, (begin, lasts) in begins.items()}
+    found = {}
+    for fault in faults:
+        at, lasts = start + round(fault.at_s * 1e6), round(fault.for_s * 1e6)
+        begins, ends = (lasts if fault.kind == "file-lost" else 0), (lasts if fault.kind == "file-exported-twice" else 0)
+        found[fault.service] = at + begins, at + ends
+    return found
 
 
 def divide(scenario: Scenario, start: int, older: dict[str, BinaryIO]) -> dict[str, tuple[int, int, BinaryIO]]:

@@ -40,6 +40,13 @@ OUTAGES = {
             diagnostics=("overlapping-sources",),
         ),
         Outage(
+            "file-lost",
+            "of the service's rotated files one is lost: NAME.log.1 ends at `at_s`, NAME.log begins so much later",
+            keys=("service", "for_s"),
+            diagnostics=("log-gap",),
+            foretold=False,
+        ),
+        Outage(
             "file-cut",
             "the copy of the service's file breaks off in a record: the first after `at_s`, or the last if that is not given",
             keys=("service",),

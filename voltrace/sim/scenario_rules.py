@@ -13,7 +13,9 @@ Broken = tuple[Path, str]
 # A journal's line is one line, and Cinder joins host, backend and pool with these marks.
 _NOT_IN_NAMES = "\n\r\0"
 _LEAST_STEP_S = 600
-_DIVIDING = ("file-rotated", "file-exported-twice", "file-cut")
+_DIVIDING = ("file-rotated", "file-exported-twice", "file-lost", "file-cut")
+# A hole is told where a service is known to write all the time: so long before it, and so long in it, that it is no usual silence.
+_LEAST_BEFORE_S, _LEAST_HOLE_S = 1200, 3600
 _MARKS = "@#"
 # What drivers report anyway: a capability of that name would stand twice in the report.
 _REPORTED = frozenset(
@@ -185,6 +187,12 @@ def _outages(scenario: Scenario) -> Iterator[Broken]:
             yield ("faults", n, "service"), f" '{fault.service}': something happens to its file already"
         if fault.kind == "file-cut" and fault.at_s and any(ask.trouble and ask.trouble.deviations for ask in scenario.requests):
             yield ("faults", n, "at_s"), " goes only with requests that lead to no deviation: what a cut file lacks proves nothing"
+        if fault.kind == "file-lost":
+            for key, least in (("at_s", _LEAST_BEFORE_S), ("for_s", _LEAST_HOLE_S)):
+                if getattr(fault, key) < least:
+                    yield ("faults", n, key), f" must be {least} or more, not {getattr(fault, key):g}: what is lost of less is not told from a usual silence"
+            if any(ask.trouble and ask.trouble.deviations for ask in scenario.requests):
+                yield ("faults", n), " goes only with requests that lead to no deviation: what a lost file lacks proves nothing"
         if fault.kind == "clock-stepped" and fault.by_s < _LEAST_STEP_S:
             yield ("faults", n, "by_s"), f" must be {_LEAST_STEP_S} or more, not {fault.by_s:g}: a process that is silent for longer does not show the step"
 

@@ -74,7 +74,8 @@ class Merger:
     """Takes plays in any order that does not go back behind the clock, has their records written in the order of their instants.
 
     ``last`` is the instant of each service's last record that was written.
-    Of a service in ``turns``, the file begins at the first instant, and what lies before the second is in the file named there.
+    Of a service in ``turns``, the file begins at the first instant, and what lies before the second is in the file named there; what lies in between
+    is in both if the second is the later, else in none.
     """
 
     def __init__(
@@ -98,13 +99,15 @@ class Merger:
             self.files[SERVICES.index(service)] = file
         self._write(now)
 
-    def _turn(self) -> Iterator[tuple[int, str, File]]:
+    def _turn(self) -> Iterator[tuple[int, str, File | None]]:
         """When records of a service begin to go to another file."""
         for service, (begin, end, older) in self.turns.items():
             own = self.services[service]
             if begin < end:
                 yield begin, service, Both(older, own)
-            yield end, service, own
+            if end < begin:
+                yield end, service, None
+            yield max(begin, end), service, own
 
     def _write(self, now: int | None) -> None:
         for service, at in zip(SERVICES, self.sheet.flush(now, self.files)):
