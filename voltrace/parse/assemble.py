@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from copy import copy
@@ -15,6 +16,7 @@ from ..lifecycle import SERVICES, VOLUME_CREATE
 from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, LogSet, Reading, Timeline, place
 from .boots import tell_boots
 from .framing import split_suffix
+from .ids import Some
 from .join import find_told, join_accesses
 from .limits import drop_excess
 from .offsets import tell_offsets
@@ -53,6 +55,8 @@ class Assembler:
             named = {name: name for name in scan.sources}
             scan.diagnostics = [replace(d, where=place(named.get(d.where.path, d.where.path), d.where.line)) if d.where else d for d in scan.diagnostics]
         self.scan, self.layouts, self._shelf = scan, layouts, shelf
+        self._whole = scan
+        self._numbers: np.ndarray | None = None  # of each request, if these are some of a scan: its number there
         self._index()
         self.kept = _ByRequest(np.frombuffer(scan.kept.request, np.int32), len(scan.requests)) if scan.kept is not None else None
         self._names = [p.name for p in scan.processes]
@@ -71,7 +75,6 @@ class Assembler:
         shelf = self._shelf
         if shelf is None or not shelf.is_used:
             return [lambda: self]
-        _ = self._told  # while all events are here
         return [partial(self._part, shelf, first, last) for first, last in shelf.parts(self.scan)]
 
     def _part(self, shelf: Shelf, first: int, last: int) -> Assembler:
@@ -79,31 +82,44 @@ class Assembler:
         part.scan = copy(self.scan)
         part.scan.events, part.scan.seen = shelf.read(self.scan, first, last)
         drop_excess(part.scan, [])
-        part.pending = shelf.find(self.scan, self.pending, first, last)
+        pending = shelf.find(self.scan, self.pending, first, last)
+        events, seen = (np.frombuffer(table.request, np.int32) for table in (part.scan.events, part.scan.seen))
+        numbers = np.unique(np.concatenate([events[events != NO_REQUEST], seen, pending]))
+        part.scan.events.request = array("i", np.where(events == NO_REQUEST, NO_REQUEST, numbers.searchsorted(events)).astype(np.int32).tobytes())
+        part.scan.seen.request = array("i", numbers.searchsorted(seen).astype(np.int32).tobytes())
+        part._numbers, part.pending = numbers, numbers.searchsorted(pending)
+        part.scan.requests = Some(self.scan.requests, numbers)  # type: ignore[assignment]  # nobody asks more of a part
         part._index()
         return part
 
     def expect(self, requests: list[int]) -> None:
         """Of other requests nobody will ask for the web server's line."""
-        self._accesses = join_accesses(self.scan, self._told, requests)
+        self._accesses = self._join(requests)
 
     @property
     def accesses(self) -> dict[int, Access]:
         """The web server's line of each request that can be told to have one."""
         if self._accesses is None:
-            self._accesses = join_accesses(self.scan, self._told)
+            self._accesses = self._join(None)
         return self._accesses
 
-    @cached_property
-    def _told(self) -> np.ndarray:
-        return self._shelf.told(self.scan) if self._shelf is not None else find_told(self.scan)
+    def _join(self, requests: list[int] | None) -> dict[int, Access]:
+        own = self._numbers
+        if own is None:
+            return join_accesses(self._whole, self._told, requests)
+        found = join_accesses(self._whole, self._told, own[requests].tolist() if requests is not None else own.tolist())
+        places = own.searchsorted(list(found)).tolist() if found else []
+        return {place: access for place, (number, access) in zip(places, found.items()) if place < len(own) and own[place] == number}
+
+    def _told(self, scan: Scan, among: np.ndarray) -> np.ndarray:
+        return self._shelf.told(among) if self._shelf is not None and self._shelf.is_used else find_told(scan, among)
 
     @cached_property
     def pending(self) -> np.ndarray:
         """The requests of which a line of the web server may tell something."""
         found = np.zeros(len(self.scan.requests), bool)
         found[np.frombuffer(self.scan.accesses.pending, np.int32)] = True
-        return np.flatnonzero(found)
+        return np.flatnonzero(found).astype(np.int32)
 
     @cached_property
     def lasting(self) -> tuple[np.ndarray, np.ndarray]:

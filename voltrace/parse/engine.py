@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,9 @@ from .sources import READ_ERRORS, Source, find_sources
 from .tables import DECIDING, Scan
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from ..measure import Key
     from .assemble import Assembler
     from .crew import Crew
+    from .durations import Durations
     from .limits import Relief
     from .shelf import Shelf
 
@@ -54,19 +53,22 @@ def read_together(paths: list[str], options: ReadOptions = ReadOptions(), progre
 
 def read_durations(
     paths: list[str], options: ReadOptions = ReadOptions(), progress: Progress | None = None, crew: Crew | None = None
-) -> tuple[dict[Key, np.ndarray], int, list[Diagnostic]]:
+) -> tuple[Durations, int, list[Diagnostic]]:
     """The known durations of all create requests (µs) by kind, service and name, how many requests these are, and what could not be read.
 
     Raises as `read` does.
     """
     options = replace(options, facts=DECIDING)
-    with Folder() as folder:
+    with ExitStack() as stack:
+        folder = stack.enter_context(Folder())
         begun = _begin(paths, options, crew, folder)
         from .observe import measure
         from .shelf import Shelf
 
         assembler, bad = _finish(begun, options, progress, Shelf(folder))
-        return *measure(assembler, crew.spread if crew else None), bad
+        durations, creates = measure(assembler, folder, crew.spread if crew else None)
+        durations.at_end(stack.pop_all().close)
+        return durations, creates, bad
 
 
 @dataclass(slots=True)

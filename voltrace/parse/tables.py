@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ..messages import Catalogue, Row, catalogue
 from ..trace import Diagnostic, EventTable, Kind, Lines, Location, Process
+from .ids import Ids
 
 NO_REQUEST = -1
 ANSWERS = ("method", "url", "status")  # the facts that tell what was asked and answered
@@ -221,8 +222,8 @@ class Scan:
         self.events = EventTable()
         self.kinds: list[Kind] = []
         self._kind_index: dict[Kind, int] = {}
-        self.requests: list[str] = []
-        self._request_index: dict[str, int] = {}
+        self.requests = Ids()
+        self.request = self.requests.number  # the number of a request's id
         self.info: dict[int, RequestInfo] = {}
         self.processes: list[Process] = []
         self._process_index: dict[tuple, int] = {}
@@ -246,24 +247,17 @@ class Scan:
         self.kept = LineTable() if keep_lines else None
 
     def __getstate__(self) -> dict:
-        return {name: value for name, value in self.__dict__.items() if name not in ("catalogue", "seed")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("catalogue", "seed", "request")}
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
-        self.catalogue, self.seed = catalogue(), 0
+        self.catalogue, self.seed, self.request = catalogue(), 0, self.requests.number
 
     def kind(self, kind: Kind) -> int:
         index = self._kind_index.get(kind)
         if index is None:
             index = self._kind_index[kind] = len(self.kinds)
             self.kinds.append(kind)
-        return index
-
-    def request(self, request_id: str) -> int:
-        index = self._request_index.get(request_id)
-        if index is None:
-            index = self._request_index[request_id] = len(self.requests)
-            self.requests.append(request_id)
         return index
 
     def learn_context(self, request: int, global_request_id: str | None, project: str | None, user: str | None, is_api: bool) -> None:
@@ -276,8 +270,8 @@ class Scan:
 
     def request_in(self, text: bytes) -> int:
         """The first request known so far of which the id stands in this text, `NO_REQUEST` if there is none."""
-        ids = (found.decode() for found in _REQUEST_ID.findall(text))
-        return next((self._request_index[i] for i in ids if i in self._request_index), NO_REQUEST)
+        found = (self.requests.find(found.decode()) for found in _REQUEST_ID.findall(text))
+        return next((number for number in found if number >= 0), NO_REQUEST)
 
     def process(self, service: str | None, host: str | None, unit: str | None, pid: int | None) -> int:
         key = (service, host, unit if service is None else None, pid)
