@@ -48,6 +48,7 @@ def read_alike(assembler: Assembler) -> Reading:
                 groups.append((int(part.requests[0]), part))
             else:
                 careful += part.requests.tolist()
+    careful = assembler.telling(careful)
     assembler.expect(careful)
     groups += [(request, None) for request in careful]
     groups.sort(key=lambda group: group[0])

@@ -25,7 +25,7 @@ from .repair import read_elided
 from .shelf import Shelf
 from .shuffled import put_in_order
 from .steps import find_step
-from .tables import NO_REQUEST, Access, RequestInfo, Scan, Seen
+from .tables import NO_REQUEST, Access, Scan, Seen
 from .timeline import TimelineBuilder
 
 SERVICE_STARTED, VOLUME_CLEANED = "service-starting", "cleaning-volume"
@@ -197,6 +197,32 @@ class Assembler:
         timeline = self.finish(builder, request, seen, self.accesses.get(request) if joined else None, step is not None)
         return timeline, tuple(sorted(scan.sources[source] for source in sources))[:4] if copied else None
 
+    def telling(self, requests: list[int]) -> list[int]:
+        """Those of these requests that may tell anything where only creates are asked for.
+
+        Not those of which all lines are whole and nobody knows any, if the web server's lines cannot be about them either: there may be millions.
+        """
+        scan = self.scan
+        unknown = np.array([kind.row == "unmatched" for kind in scan.kinds], bool)[np.frombuffer(scan.events.kind, np.int32)[self.events.order]]
+        known_before = np.append(0, np.cumsum(~unknown))
+        bounds = self.events.bounds
+        own = np.array(requests, np.int64)
+        silent = known_before[bounds[own + 2]] == known_before[bounds[own + 1]]
+        if len(scan.sources) > 1 or not silent.any():  # copies tell that sources overlap
+            return requests
+        silent[np.isin(own, self.pending)] = False
+        return [request for request, is_silent in zip(requests, silent.tolist()) if not (is_silent and self._is_whole(request))]
+
+    def _is_whole(self, request: int) -> bool:
+        """Whether no text is lost of any of a request's lines, which are of no known kind."""
+        scan = self.scan
+        for row in self.events.of(request).tolist():
+            facts = scan.facts_of(row) or {}
+            layout = self.layouts[scan.origins[scan.events.origin[row]][1]]
+            if read_elided(scan.catalogue, scan.kinds[scan.events.kind[row]].level, facts["logger"], facts["text"], layout) is not None:
+                return False
+        return True
+
     def builder(self, request: int) -> TimelineBuilder:
         """What takes the events of a request."""
         return TimelineBuilder(self.scan.requests[request], self.scan.sources, self._names)
@@ -205,7 +231,7 @@ class Assembler:
         self, builder: TimelineBuilder, request: int, seen: dict[tuple[int, int], Seen], access: Access | None = None, stepped: bool = False
     ) -> Timeline:
         """The timeline of a builder that was given all events."""
-        scan, info = self.scan, self.scan.info.get(request) or RequestInfo()
+        scan, info = self.scan, self.scan.info[request]
         by_service: dict[str, list[tuple[int, Seen]]] = defaultdict(list)
         for (process, source), span in seen.items():
             by_service[scan.processes[process].service].append((scan.resolution[source], span))
@@ -244,7 +270,8 @@ def assemble(assembler: Assembler, others: bool = True) -> Reading:
     scan = assembler.scan
     reading = begin_reading(assembler)
     overlapping: tuple[str, ...] | None = None
-    for request in range(len(scan.requests)):
+    requests = list(range(len(scan.requests)))
+    for request in requests if others else assembler.telling(requests):
         timeline, copies = assembler.build(request)
         serve_backends(timeline, reading.coverage)
         overlapping = overlapping or copies

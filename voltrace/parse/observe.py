@@ -65,6 +65,7 @@ def _measure(parts: list[Callable[[], Assembler]], coder: Coder, folder: str | N
             steps = _steps(part, variant)
             for key, start, end in spans:
                 store.add(key, _estimate(instants[:, end] - instants[:, start], steps))
+        careful = part.telling(careful)
         part.expect(careful)
         timelines = [t for t in (part.build(request)[0] for request in sorted(careful)) if t.operation == VOLUME_CREATE.operation]
         count += len(timelines)

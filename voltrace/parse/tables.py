@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ..messages import Catalogue, Row, catalogue
 from ..trace import Diagnostic, EventTable, Kind, Lines, Location, Process
+from .contexts import Contexts
 from .ids import Ids
 
 NO_REQUEST = -1
@@ -166,33 +167,6 @@ class AccessTable:
 
 
 @dataclass(slots=True)
-class RequestInfo:
-    """What the brackets say of a request, first come first served. The API's brackets name the user, the others' do not always."""
-
-    global_request_id: str | None = None
-    api_project: str | None = None
-    api_user: str | None = None
-    other_project: str | None = None
-    other_user: str | None = None
-
-    def learn(self, global_request_id: str | None, project: str | None, user: str | None, is_api: bool) -> None:
-        if global_request_id != "None":
-            self.global_request_id = self.global_request_id or global_request_id
-        if is_api:
-            self.api_project, self.api_user = self.api_project or project, self.api_user or user
-        else:
-            self.other_project, self.other_user = self.other_project or project, self.other_user or user
-
-    @property
-    def project(self) -> str | None:
-        return self.api_project or self.other_project
-
-    @property
-    def user(self) -> str | None:
-        return self.api_user or self.other_user
-
-
-@dataclass(slots=True)
 class Open:
     """A record that goes on in the next lines of its process."""
 
@@ -224,7 +198,7 @@ class Scan:
         self._kind_index: dict[Kind, int] = {}
         self.requests = Ids()
         self.request = self.requests.number  # the number of a request's id
-        self.info: dict[int, RequestInfo] = {}
+        self.info = Contexts()
         self.processes: list[Process] = []
         self._process_index: dict[tuple, int] = {}
         self.votes: list[set[str]] = []  # the loggers of processes of which the name does not tell the service
@@ -263,10 +237,7 @@ class Scan:
     def learn_context(self, request: int, global_request_id: str | None, project: str | None, user: str | None, is_api: bool) -> None:
         """What the bracket of one of a request's lines says besides its id; ``is_api`` if the API wrote it."""
         if self.wanted is None and (global_request_id or project or user):
-            info = self.info.get(request)
-            if info is None:
-                info = self.info[request] = RequestInfo()
-            info.learn(global_request_id, project, user, is_api)
+            self.info.learn(request, global_request_id, project, user, is_api)
 
     def request_in(self, text: bytes) -> int:
         """The first request known so far of which the id stands in this text, `NO_REQUEST` if there is none."""
@@ -317,6 +288,8 @@ class Scan:
         if not isinstance(facts, tuple):
             return facts
         kind = self.kinds[number]
+        if kind.row == "unmatched":
+            return {"text": facts[0], "logger": facts[1]}
         if kind.is_step:
             return self.catalogue.decode_result(kind.task or "", kind.new or "", facts) or None
         return self.catalogue[kind.row].read_facts(facts)
@@ -332,13 +305,6 @@ class Scan:
     def process_keys(self) -> list[tuple[str | None, str | None, str | None, int | None]]:
         """Service, host, unit and number of each process, as `process` takes them."""
         return list(self._process_index)
-
-    def join_info(self, request: int, info: RequestInfo) -> None:
-        """What another scan, of later lines, learnt of a request."""
-        found = self.info.setdefault(request, info)
-        if found is not info:
-            found.learn(info.global_request_id, info.api_project, info.api_user, True)
-            found.learn(None, info.other_project, info.other_user, False)
 
     def add_source(self, name: str, resolution_us: int) -> int:
         self.sources.append(name)
