@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from voltrace.parse import limits
-from voltrace.parse.engine import ReadOptions, read
+from voltrace.parse import ids, limits
+from voltrace.parse.crew import Processes
+from voltrace.parse.engine import ReadOptions, read, read_durations
 from voltrace.parse.limits import MOST_EVENTS
 
 MB = 1 << 20
@@ -149,3 +150,29 @@ def test_events__more_of_one_request_than_are_kept__are_let_go_whenever_that_is_
     assert [str(d.where).rpartition("/")[2] for d in told] == ["c-api-0.log:20003"]
     by_id = {t.request_id[-1]: t for t in reading.timelines}
     assert (len(by_id["1"].events), len(by_id["2"].events), len(by_id["3"].events)) == (1, 2, 1)
+
+
+@pytest.mark.parametrize("pure", [False, True])
+@pytest.mark.parametrize("workers", [None, 2])
+def test_requests__more_than_are_kept__later_ones_are_let_go_and_told(tmp_path, monkeypatch, workers, pure):
+    if pure:
+        monkeypatch.setenv("VOLTRACE_PURE", "1")
+    monkeypatch.setattr(ids, "MOST_REQUESTS", 40)
+    create = SIZE.replace(b"000000000002", b"0000000000aa")
+    (tmp_path / "c-api.log").write_bytes(create + b"".join(requests(100)) + create.replace(b"0000000000aa", b"0000000000bb") + create)
+    crew = Processes(workers, 4000) if workers else None
+    reading = read([str(tmp_path)], ReadOptions(year=2026), crew=crew)
+    assert (len(reading.timelines), len(list(reading.creates())), reading.lines) == (40, 1, 203)
+    assert [d.message for d in reading.diagnostics if d.slug == "limit-reached"] == [
+        "more than 40 requests: of those that came later only the lines were counted"
+    ]
+    durations, creates, _ = read_durations([str(tmp_path)], ReadOptions(year=2026), crew=crew)
+    assert creates == 1 and len(durations["request", "", "volume-create"]) == 1
+
+
+@pytest.mark.parametrize("command", ["stats", "check"])
+def test_requests__of_one_unknown_line_each__cost_little_each(tmp_path, command):
+    line = PREFIX + b"DEBUG cinder.some.driver [None %s admin admin] nobody knows what %d is {{(pid=3079) f /opt/stack/a.py:1}}\n"
+    (tmp_path / "c-api.log").write_bytes(b"".join(line % (REQUEST.format(n).encode(), n) for n in range(20_000)))
+    _, code, peak = run(command, str(tmp_path / "c-api.log"), "--workers", "1")
+    assert code == 0 and peak < 100

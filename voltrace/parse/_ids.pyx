@@ -22,15 +22,16 @@ cdef const char *DIGITS = b"0123456789abcdef"
 
 
 cdef class Rows:
-    """Rows of 16 bytes, each once, numbered in the order in which they came. ``seed``: so that no log can be written to be slow here."""
+    """Rows of 16 bytes, each once, numbered in the order in which they came. ``seed``: so that no log can be written to be slow here. There are ``most`` at most."""
 
     cdef char *rows
     cdef int32_t *slots
-    cdef size_t count, room, size
+    cdef size_t count, room, size, most
     cdef uint64_t seed
+    cdef readonly bint full  # whether one did not find room
 
-    def __cinit__(self, uint64_t seed):
-        self.seed = seed
+    def __cinit__(self, uint64_t seed, size_t most):
+        self.seed, self.most = seed, most
         self.room = 64
         self.rows = <char *>PyMem_Malloc(self.room * ROW)
         self.size = 256
@@ -66,10 +67,13 @@ cdef class Rows:
             self.slots[self._slot(self.rows + n * ROW)] = <int32_t>n
         return 0
 
-    cdef int32_t _number(self, const char *row) except -1:
+    cdef int32_t _number(self, const char *row) except -2:
         cdef size_t i = self._slot(row)
         if self.slots[i] >= 0:
             return self.slots[i]
+        if self.count == self.most:
+            self.full = True
+            return -1
         if self.count == self.room:
             self.room += self.room // 4
             self.rows = <char *>PyMem_Realloc(self.rows, self.room * ROW)
@@ -83,7 +87,7 @@ cdef class Rows:
         return <int32_t>(self.count - 1)
 
     def number(self, bytes row):
-        """The number of this row; a new one, if it was not there."""
+        """The number of this row; a new one, if it was not there; -1 if there is no room for it."""
         return self._number(PyBytes_AS_STRING(row))
 
     def number_all(self, bytes rows):

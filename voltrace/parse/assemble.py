@@ -25,10 +25,9 @@ from .repair import read_elided
 from .shelf import Shelf
 from .shuffled import put_in_order
 from .steps import find_step
-from .tables import NO_REQUEST, Access, Scan, Seen
+from .tables import NO_REQUEST, SERVICE_STARTED, VOLUME_CLEANED, Access, Scan, Seen
 from .timeline import TimelineBuilder
 
-SERVICE_STARTED, VOLUME_CLEANED = "service-starting", "cleaning-volume"
 _PLACES = 20
 
 
@@ -49,6 +48,8 @@ class Assembler:
     def __init__(self, scan: Scan, layouts: list[str], shelf: Shelf | None = None) -> None:
         settle_services(scan)
         drop_excess(scan, [])
+        if scan.requests.full:
+            scan.note("limit-reached", f"more than {len(scan.requests):,} requests: of those that came later only the lines were counted", None)
         order = {name: number for number, name in enumerate(scan.sources)}
         scan.diagnostics.sort(key=lambda d: (order.get(d.where.path, -1), d.where.line) if d.where else (-1, 0))
         if any(isinstance(name, LogSet) for name in scan.sources):
@@ -83,10 +84,12 @@ class Assembler:
         part.scan.events, part.scan.seen = shelf.read(self.scan, first, last)
         drop_excess(part.scan, [])
         pending = shelf.find(self.scan, self.pending, first, last)
-        events, seen = (np.frombuffer(table.request, np.int32) for table in (part.scan.events, part.scan.seen))
-        numbers = np.unique(np.concatenate([events[events != NO_REQUEST], seen, pending]))
-        part.scan.events.request = array("i", np.where(events == NO_REQUEST, NO_REQUEST, numbers.searchsorted(events)).astype(np.int32).tobytes())
-        part.scan.seen.request = array("i", numbers.searchsorted(seen).astype(np.int32).tobytes())
+        tables = part.scan.events, part.scan.seen
+        columns = [np.frombuffer(table.request, np.int32) for table in tables]
+        numbers = np.unique(np.concatenate([*(column[column != NO_REQUEST] for column in columns), pending]))
+        part.scan.events.request, part.scan.seen.request = (
+            array("i", np.where(column == NO_REQUEST, NO_REQUEST, numbers.searchsorted(column)).astype(np.int32).tobytes()) for column in columns
+        )
         part._numbers, part.pending = numbers, numbers.searchsorted(pending)
         part.scan.requests = Some(self.scan.requests, numbers)  # type: ignore[assignment]  # nobody asks more of a part
         part._index()
@@ -118,7 +121,8 @@ class Assembler:
     def pending(self) -> np.ndarray:
         """The requests of which a line of the web server may tell something."""
         found = np.zeros(len(self.scan.requests), bool)
-        found[np.frombuffer(self.scan.accesses.pending, np.int32)] = True
+        pending = np.frombuffer(self.scan.accesses.pending, np.int32)
+        found[pending[pending != NO_REQUEST]] = True
         return np.flatnonzero(found).astype(np.int32)
 
     @cached_property
@@ -126,7 +130,7 @@ class Assembler:
         """First and last instant of each request; for those without stamps the last lies before the first."""
         seen = self.scan.seen
         request, first, last = np.frombuffer(seen.request, np.int32), np.frombuffer(seen.first, np.int64), np.frombuffer(seen.last, np.int64)
-        stamped = first != EventTable.NO_TIME
+        stamped = (first != EventTable.NO_TIME) & (request != NO_REQUEST)
         count = len(self.scan.requests)
         begun, ended = np.full(count, np.iinfo(np.int64).max), np.full(count, EventTable.NO_TIME)
         np.minimum.at(begun, request[stamped], first[stamped])

@@ -18,15 +18,17 @@ if TYPE_CHECKING:
     import numpy as np
 
 ROW = 16
+MOST_REQUESTS = 5_000_000  # of one reading: 200 GB of log, if all were creates
 _NONE = -1
 _PLAIN = re.compile(r"req-([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})", re.ASCII)
 
 
 class PureRows:
-    """Rows of 16 bytes, each once, numbered in the order in which they came. ``seed``: so that no log can be written to be slow here."""
+    """Rows of 16 bytes, each once, numbered in the order in which they came. ``seed``: so that no log can be written to be slow here. There are ``most`` at most."""
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
+    def __init__(self, seed: int, most: int) -> None:
+        self._seed, self._most = seed, most
+        self.full = False  # whether one did not find room
         self._rows = bytearray()
         self._count = 0
         self._slots = array("i", [_NONE]) * 256
@@ -43,11 +45,14 @@ class PureRows:
         return i
 
     def number(self, row: bytes) -> int:
-        """The number of this row; a new one, if it was not there."""
+        """The number of this row; a new one, if it was not there; -1 if there is no room for it."""
         i = self._slot(row)
         found = self._slots[i]
         if found >= 0:
             return found
+        if self._count == self._most:
+            self.full = True
+            return _NONE
         number = self._slots[i] = self._count
         self._rows += row
         self._count += 1
@@ -89,12 +94,13 @@ class Ids:
         compiled = kernel.load("parse._ids")
         self._pack = pack if compiled is None else compiled.pack
         seed = int.from_bytes(os.urandom(7))
-        self._rows = PureRows(seed) if compiled is None else compiled.Rows(seed)
+        self._rows = PureRows(seed, MOST_REQUESTS) if compiled is None else compiled.Rows(seed, MOST_REQUESTS)
+        self._lacks = False  # whether others had no room
         self._key = os.urandom(16)  # of digests, so that no id can be written to have another's
         self._odd: dict[int, str] = {}  # the texts of those that are no uuids
 
     def __reduce__(self) -> tuple:
-        return _restore, (self._rows.all(), self._odd)
+        return _restore, (self._rows.all(), self._odd, self.full)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -110,17 +116,24 @@ class Ids:
         text = self._rows.row(number).hex()
         return f"req-{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
+    @property
+    def full(self) -> bool:
+        """Whether there were more ids than are kept."""
+        return self._rows.full or self._lacks
+
     def number(self, text: str) -> int:
-        """The number of this id; a new one, if it was not there."""
+        """The number of this id; a new one, if it was not there; -1 if there are `MOST_REQUESTS`: what comes later is of no request."""
         row = self._pack(text)
         if row is not None:
             return self._rows.number(row)
         number = self._rows.number(self._digest(text))
-        self._odd.setdefault(number, text)
+        if number >= 0:
+            self._odd.setdefault(number, text)
         return number
 
     def number_all(self, other: Ids) -> array:
         """The numbers of others' ids."""
+        self._lacks = self._lacks or other.full
         if not other._odd:
             return self._rows.number_all(other._rows.all())
         return array("i", map(self.number, other))
@@ -156,9 +169,10 @@ class Some:
         return self._ids[self._numbers[number]]
 
 
-def _restore(rows: bytes, odd: dict[int, str]) -> Ids:
+def _restore(rows: bytes, odd: dict[int, str], lacks: bool) -> Ids:
     """What was pickled, where its kernel may not be: the ids that are no uuids are digested anew."""
     ids = Ids()
+    ids._lacks = lacks
     for start, end in zip([0, *(number + 1 for number in odd)], [*odd, len(rows) // ROW]):
         ids._rows.number_all(rows[start * ROW : end * ROW])
         if end in odd:

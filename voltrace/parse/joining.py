@@ -111,7 +111,8 @@ class _Addition:
         for number, written in enumerate(own.processes):
             self._add_process(number, written)
         for request, info in own.info.items():
-            scan.info.join(self.requests[request], info)
+            if self.requests[request] != NO_REQUEST:
+                scan.info.join(self.requests[request], info)
         self._add_accesses()
         for (process, source), steps in own.steps.items():
             found = scan.steps.setdefault((self.processes[process], self.sources[source]), [])

@@ -10,7 +10,7 @@ import numpy as np
 from ..trace import EventTable
 from .bundles import EVENTS, PARTS, SEEN, TELLS, Bundle, Change, put_away
 from .folder import Folder
-from .tables import Scan, SeenTable, fill
+from .tables import NO_REQUEST, Scan, SeenTable, fill
 
 ROWS = 200_000  # so many rows of a table may be in memory: reading takes as long with four times as many
 _TOGETHER = 75_000  # rows of events that are looked at together: fewer cost more time, more cost more memory
@@ -43,7 +43,9 @@ class Shelf:
         new = len(scan.requests) - len(self._part)
         if new > 0:
             self._part.extend([0] * new)
-            np.frombuffer(self._part, np.uint16)[requests] = np.frombuffer(parts, np.uint16)[: len(requests)]
+            numbers = np.frombuffer(requests, np.int32)
+            known = numbers != NO_REQUEST
+            np.frombuffer(self._part, np.uint16)[numbers[known]] = np.frombuffer(parts, np.uint16)[: len(numbers)][known]
         self.bundles.append(replace(bundle, changes=changes))
 
     def told(self, among: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from .contexts import Contexts
 from .ids import Ids
 
 NO_REQUEST = -1
+SERVICE_STARTED, VOLUME_CLEANED = "service-starting", "cleaning-volume"  # what lines of no request may tell of services
 ANSWERS = ("method", "url", "status")  # the facts that tell what was asked and answered
 # The facts that decide which flows, tasks and hand-offs a request has, and which operation it is.
 DECIDING = frozenset({"url", "method", "retry", "attempt", "rescheduled"})
@@ -236,7 +237,7 @@ class Scan:
 
     def learn_context(self, request: int, global_request_id: str | None, project: str | None, user: str | None, is_api: bool) -> None:
         """What the bracket of one of a request's lines says besides its id; ``is_api`` if the API wrote it."""
-        if self.wanted is None and (global_request_id or project or user):
+        if self.wanted is None and request != NO_REQUEST and (global_request_id or project or user):
             self.info.learn(request, global_request_id, project, user, is_api)
 
     def request_in(self, text: bytes) -> int:
