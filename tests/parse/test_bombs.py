@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from voltrace.parse import ids, limits
+from voltrace.parse import ids, letting_go, limits
 from voltrace.parse.crew import Processes
 from voltrace.parse.engine import ReadOptions, read, read_durations
 from voltrace.parse.limits import MOST_EVENTS
@@ -176,3 +176,15 @@ def test_requests__of_one_unknown_line_each__cost_little_each(tmp_path, command)
     (tmp_path / "c-api.log").write_bytes(b"".join(line % (REQUEST.format(n).encode(), n) for n in range(20_000)))
     _, code, peak = run(command, str(tmp_path / "c-api.log"), "--workers", "1")
     assert code == 0 and peak < 100
+
+
+@pytest.mark.parametrize("pure", [False, True])
+def test_requests__very_many_that_are_no_creates__are_let_go_while_the_log_is_read(tmp_path, monkeypatch, pure):
+    if pure:
+        monkeypatch.setenv("VOLTRACE_PURE", "1")
+    create = SIZE.replace(b"000000000002", b"0000000000aa")
+    (tmp_path / "c-api.log").write_bytes(b"".join(requests(60_000)) + create + b"".join(requests(1000)))
+    seen = []
+    monkeypatch.setattr(letting_go, "let_go", lambda scan, keep, own=letting_go.let_go: (own(scan, keep), seen.append(len(scan.events)))[0])
+    reading = read([str(tmp_path)], ReadOptions(year=2026, others=False))
+    assert seen and max(seen) < 10 and len(reading.timelines) == 1

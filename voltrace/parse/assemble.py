@@ -18,6 +18,7 @@ from .boots import tell_boots
 from .framing import split_suffix
 from .ids import Some
 from .join import find_told, join_accesses
+from .letting_go import access_of, let_go
 from .limits import drop_excess
 from .offsets import tell_offsets
 from .order import Raw, causal_order, drop_copies, drop_stretches, merge_sources
@@ -47,6 +48,8 @@ class Assembler:
 
     def __init__(self, scan: Scan, layouts: list[str], shelf: Shelf | None = None) -> None:
         settle_services(scan)
+        if scan.others:
+            let_go(scan, [])
         drop_excess(scan, [])
         if scan.requests.full:
             scan.note("limit-reached", f"more than {len(scan.requests):,} requests: of those that came later only the lines were counted", None)
@@ -198,13 +201,14 @@ class Assembler:
         step = find_step(scan.steps, seen, ordered, {(raw.process, raw.source) for raw in moved})
         if step:
             builder.diagnostics.append(Diagnostic("clock-step", step[1], place(scan.sources[step[0][0]], step[0][1]), request_id))
-        timeline = self.finish(builder, request, seen, self.accesses.get(request) if joined else None, step is not None)
+        access = (access_of(scan, request) or self.accesses.get(request)) if joined else None
+        timeline = self.finish(builder, request, seen, access, step is not None)
         return timeline, tuple(sorted(scan.sources[source] for source in sources))[:4] if copied else None
 
     def telling(self, requests: list[int]) -> list[int]:
         """Those of these requests that may tell anything where only creates are asked for.
 
-        Not those of which all lines are whole and nobody knows any, if the web server's lines cannot be about them either: there may be millions.
+        Not those of which all was let go, nor those of which all lines are whole and nobody knows any, if the web server's lines cannot be about them either: there may be millions.
         """
         scan = self.scan
         unknown = np.array([kind.row == "unmatched" for kind in scan.kinds], bool)[np.frombuffer(scan.events.kind, np.int32)[self.events.order]]
@@ -212,10 +216,13 @@ class Assembler:
         bounds = self.events.bounds
         own = np.array(requests, np.int64)
         silent = known_before[bounds[own + 2]] == known_before[bounds[own + 1]]
-        if len(scan.sources) > 1 or not silent.any():  # copies tell that sources overlap
-            return requests
+        if scan.others:
+            gone = scan.others.of(own) & (bounds[own + 2] == bounds[own + 1])
+            own, silent = own[~gone], silent[~gone]
+        if len(scan.sources) > 1:  # copies tell that sources overlap
+            silent[:] = False
         silent[np.isin(own, self.pending)] = False
-        return [request for request, is_silent in zip(requests, silent.tolist()) if not (is_silent and self._is_whole(request))]
+        return [request for request, is_silent in zip(own.tolist(), silent.tolist()) if not (is_silent and self._is_whole(request))]
 
     def _is_whole(self, request: int) -> bool:
         """Whether no text is lost of any of a request's lines, which are of no known kind."""
@@ -275,7 +282,10 @@ def assemble(assembler: Assembler, others: bool = True) -> Reading:
     reading = begin_reading(assembler)
     overlapping: tuple[str, ...] | None = None
     requests = list(range(len(scan.requests)))
-    for request in requests if others else assembler.telling(requests):
+    if not others:
+        requests = assembler.telling(requests)
+        assembler.expect(requests)
+    for request in requests:
         timeline, copies = assembler.build(request)
         serve_backends(timeline, reading.coverage)
         overlapping = overlapping or copies

@@ -42,6 +42,7 @@ def read(paths: list[str], options: ReadOptions = ReadOptions(), progress: Progr
 
 def read_together(paths: list[str], options: ReadOptions = ReadOptions(), progress: Progress | None = None, crew: Crew | None = None) -> Reading:
     """The same with the create requests in ``alike``, those that went the same way together. Raises as `read` does."""
+    options = replace(options, others=False)
     begun = _begin(paths, options, crew)
     from .alike import read_alike
 
@@ -91,10 +92,11 @@ def _begin(paths: list[str], options: ReadOptions, crew: Crew | None, folder: Fo
 def _finish(begun: _Begun, options: ReadOptions, progress: Progress | None, shelf: Shelf | None = None) -> tuple[Assembler, list[Diagnostic]]:
     """All that was begun, scanned, and what could not be read. ``shelf`` takes events that are not needed before all is read."""
     from .assemble import Assembler
+    from .letting_go import LettingGo
     from .limits import Excess
 
     scan, bad = Scan(options.keep_lines, options.facts), begun.bad
-    relief = shelf if shelf is not None else Excess()
+    relief = shelf if shelf is not None else Excess() if options.others else LettingGo(Excess())
     if begun.pieces is not None:
         layouts, problems = _read_in_pieces(scan, begun.pieces, progress, relief, shelf)
     else:

@@ -26,7 +26,11 @@ def join_accesses(scan: Scan, told: Callable[[Scan, np.ndarray], np.ndarray] = f
     if not len(scan.accesses) or requests is not None and not requests:
         return {}
     rows, among = _find_related(scan, requests)
-    facts = _answer_facts(scan, told(scan, among))  # of a million other requests nothing is looked up
+    facts: dict[int, dict] = {}
+    if scan.others:
+        for request, kind, values in scan.others.answers(among):
+            facts[request] = {**decode_answer(scan, kind, values), **facts.get(request, {})}
+    _add_answers(scan, told(scan, among), facts)  # of a million other requests nothing is looked up
     joined: dict[int, Access] = {}
     for access in scan.accesses.rows(rows):
         fitting = []
@@ -63,16 +67,19 @@ def _find_related(scan: Scan, requests: list[int] | None) -> tuple[list[int], np
     return list(range(len(ends))), among
 
 
-def _answer_facts(scan: Scan, told: np.ndarray) -> dict[int, dict]:
-    """Of each request the first facts of method, address and status."""
-    found: dict[int, dict] = {}
+def decode_answer(scan: Scan, kind: int, values: tuple) -> dict:
+    """The facts of method, address and status among these raw values of an event of this kind."""
+    return {name: value for name, value in (scan.read_facts(kind, values) or {}).items() if name in ANSWERS}
+
+
+def _add_answers(scan: Scan, told: np.ndarray, found: dict[int, dict]) -> None:
+    """Adds of each request the first facts of method, address and status to what was ``found``."""
     known: dict[tuple[int, int], dict] = {}  # what is said often was kept once
     for request, kind, fact in told.T.tolist():
         facts = known.get((kind, fact))
         if facts is None:
             facts = known[kind, fact] = {name: value for name, value in (scan.decode(kind, fact) or {}).items() if name in ANSWERS}
         found[request] = {**facts, **found[request]} if request in found else facts
-    return found
 
 
 def _same_path(url: str | None, path: str) -> bool:

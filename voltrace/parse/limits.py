@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..trace import EventTable, place
-from .tables import NO_REQUEST, SERVICE_STARTED, VOLUME_CLEANED, Scan, fill
+from ..trace import place
+from .tables import NO_REQUEST, SERVICE_STARTED, VOLUME_CLEANED, Scan, take_rows
 
 MOST_EVENTS = 20_000  # of one request: a hundred times what a create with four attempts has
 _MANY = 400_000  # events in memory before anybody looks whether they are too many of one request
@@ -62,12 +62,10 @@ def drop_excess(scan: Scan, keep: list[int]) -> list[int] | None:
     dropped[keep] = False
     kept = np.flatnonzero(~dropped)
     if scan.wanted is None:  # else what many say is kept once, and the next may say it, too
+        scan.let_go += 1
         facts = np.array(events.fact, np.int32)
         for number in np.setdiff1d(facts[dropped], facts[kept]).tolist():
             if number >= 0:
                 events.facts[number] = None
-    for name in EventTable.COLUMNS:
-        values = np.array(getattr(events, name))
-        values = values.reshape(-1, EventTable.UUID)[kept] if name == "uuid" else values[kept]
-        fill(events, name, values.tobytes())
+    take_rows(events, kept)
     return kept.searchsorted(keep).tolist()

@@ -8,12 +8,16 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..messages import Catalogue, Row, catalogue
 from ..trace import Diagnostic, EventTable, Kind, Lines, Location, Process
 from .contexts import Contexts
 from .ids import Ids
+from .others import Others
+
+if TYPE_CHECKING:
+    import numpy as np
 
 NO_REQUEST = -1
 SERVICE_STARTED, VOLUME_CLEANED = "service-starting", "cleaning-volume"  # what lines of no request may tell of services
@@ -97,6 +101,16 @@ def fill(table: EventTable | SeenTable, name: str, values: bytes) -> None:
     column = getattr(table, name)
     del column[:]
     column.frombytes(values)
+
+
+def take_rows(table: EventTable | SeenTable, rows: np.ndarray) -> None:
+    """Leaves a table these rows, in this order."""
+    import numpy as np
+
+    for name in table.COLUMNS:
+        values = np.array(getattr(table, name))
+        values = values.reshape(-1, EventTable.UUID)[rows] if name == "uuid" else values[rows]
+        fill(table, name, values.tobytes())
 
 
 class LineTable:
@@ -200,6 +214,8 @@ class Scan:
         self.requests = Ids()
         self.request = self.requests.number  # the number of a request's id
         self.info = Contexts()
+        self.others = Others()
+        self.let_go = 0  # how often facts were let go: what is known of their numbers holds no longer
         self.processes: list[Process] = []
         self._process_index: dict[tuple, int] = {}
         self.votes: list[set[str]] = []  # the loggers of processes of which the name does not tell the service
@@ -286,8 +302,10 @@ class Scan:
         if fact < 0:
             return None
         facts = self.events.facts[fact]
-        if not isinstance(facts, tuple):
-            return facts
+        return self.read_facts(number, facts) if isinstance(facts, tuple) else facts
+
+    def read_facts(self, number: int, facts: tuple) -> dict | None:
+        """The facts of an event of this kind, from their raw values."""
         kind = self.kinds[number]
         if kind.row == "unmatched":
             return {"text": facts[0], "logger": facts[1]}
