@@ -8,7 +8,7 @@ from types import ModuleType
 
 # Set to anything, it switches the kernels off: for tests, and to find out whether a kernel is at fault.
 PURE = "VOLTRACE_PURE"
-KERNELS = ("parse._scan", "parse._json", "parse._rows", "parse._alike", "sim._draws", "sim._fill", "sim._form")
+KERNELS = ("parse._scan", "parse._json", "parse._rows", "parse._ids", "parse._alike", "sim._draws", "sim._fill", "sim._form")
 
 
 def load(name: str) -> ModuleType | None:

@@ -14,8 +14,9 @@ import pytest
 from given import SAMPLES
 
 from voltrace.check.judge import judge_all
-from voltrace.parse import limits
-from voltrace.parse.engine import ReadOptions, read
+from voltrace.parse import ids, letting_go, limits
+from voltrace.parse.crew import Processes
+from voltrace.parse.engine import ReadOptions, read, read_durations
 from voltrace.parse.limits import MOST_EVENTS
 
 MB = 1 << 20
@@ -171,3 +172,41 @@ def test_request__of_which_only_the_first_events_are_kept__is_what_they_prove_or
                 assert request_id not in cut or {d.slug for d in verdict.deviations} <= {"flow-without-end"}
             seen.add((request_id in cut, found.outcome))
     assert (True, "unknown") in seen and any(outcome != "unknown" for _, outcome in seen)
+
+
+@pytest.mark.parametrize("pure", [False, True])
+@pytest.mark.parametrize("workers", [None, 2])
+def test_requests__more_than_are_kept__later_ones_are_let_go_and_told(tmp_path, monkeypatch, workers, pure):
+    if pure:
+        monkeypatch.setenv("VOLTRACE_PURE", "1")
+    monkeypatch.setattr(ids, "MOST_REQUESTS", 40)
+    create = SIZE.replace(b"000000000002", b"0000000000aa")
+    (tmp_path / "c-api.log").write_bytes(create + b"".join(requests(100)) + create.replace(b"0000000000aa", b"0000000000bb") + create)
+    crew = Processes(workers, 4000) if workers else None
+    reading = read([str(tmp_path)], ReadOptions(year=2026), crew=crew)
+    assert (len(reading.timelines), len(list(reading.creates())), reading.lines) == (40, 1, 203)
+    assert [d.message for d in reading.diagnostics if d.slug == "limit-reached"] == [
+        "more than 40 requests: of those that came later only the lines were counted"
+    ]
+    durations, creates, _ = read_durations([str(tmp_path)], ReadOptions(year=2026), crew=crew)
+    assert creates == 1 and len(durations["request", "", "volume-create"]) == 1
+
+
+@pytest.mark.parametrize("command", ["stats", "check"])
+def test_requests__of_one_unknown_line_each__cost_little_each(tmp_path, command):
+    line = PREFIX + b"DEBUG cinder.some.driver [None %s admin admin] nobody knows what %d is {{(pid=3079) f /opt/stack/a.py:1}}\n"
+    (tmp_path / "c-api.log").write_bytes(b"".join(line % (REQUEST.format(n).encode(), n) for n in range(20_000)))
+    _, code, peak = run(command, str(tmp_path / "c-api.log"), "--workers", "1")
+    assert code == 0 and peak < 100
+
+
+@pytest.mark.parametrize("pure", [False, True])
+def test_requests__very_many_that_are_no_creates__are_let_go_while_the_log_is_read(tmp_path, monkeypatch, pure):
+    if pure:
+        monkeypatch.setenv("VOLTRACE_PURE", "1")
+    create = SIZE.replace(b"000000000002", b"0000000000aa")
+    (tmp_path / "c-api.log").write_bytes(b"".join(requests(60_000)) + create + b"".join(requests(1000)))
+    seen = []
+    monkeypatch.setattr(letting_go, "let_go", lambda scan, keep, own=letting_go.let_go: (own(scan, keep), seen.append(len(scan.events)))[0])
+    reading = read([str(tmp_path)], ReadOptions(year=2026, others=False))
+    assert seen and max(seen) < 10 and len(reading.timelines) == 1

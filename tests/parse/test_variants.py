@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from voltrace.check.judge import judge_all, judge_together
 from voltrace.encode import encode_check, encode_verdict
 from voltrace.measure import group
+from voltrace.parse import sources
 from voltrace.parse.alike import ALONE, relate
 from voltrace.parse.engine import read, read_durations, read_together
+from voltrace.parse.letting_go import LettingGo
 from voltrace.parse.pieces import ReadOptions
 from voltrace.parse.tables import DECIDING
 from voltrace.parse.variants import Sorted, _group_alike
@@ -135,3 +137,15 @@ def test_together__many_alike_and_some_changed__tells_what_each_request_tells_al
         (tmp_path / name).write_bytes(re.sub(rb"(?m)^(.{15})\.\d{6}", rb"\1", text) if coarse else text)
     paths = [str(tmp_path / name) for name in texts]
     assert together(paths, ReadOptions(2026)) == alone(paths, ReadOptions(2026))
+
+
+@pytest.mark.parametrize("pure", [False, True])
+@pytest.mark.parametrize("case", CASES)
+def test_others__let_go_at_every_block__leave_what_is_told_of_creates(case, pure, monkeypatch):
+    if pure:
+        monkeypatch.setenv("VOLTRACE_PURE", "1")
+    monkeypatch.setattr(LettingGo.__init__, "__defaults__", (1,))
+    monkeypatch.setattr(sources, "BLOCK", 4000)
+    paths, options = [str(SAMPLES / case)], ReadOptions(2026)
+    assert together(paths, options) == alone(paths, options)
+    assert read(paths, ReadOptions(2026, others=False)).timelines == list(read(paths, options).creates())

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import kernel
 from ..trace import Alike, Reading, Timeline
-from .assemble import Assembler, begin_reading, finish_reading, serve_backends
+from .assemble import Assembler, begin_reading, finish_reading, serve_backends, shared_by
 from .observe import keeps_order
 from .tables import DECIDING, Scan
 from .variants import Coder, Variant, find_variants
@@ -43,6 +43,7 @@ def read_alike(assembler: Assembler) -> Reading:
                 groups.append((int(part.requests[0]), part))
             else:
                 careful += part.requests.tolist()
+    careful = assembler.telling(careful)
     assembler.expect(careful)
     groups += [(request, None) for request in careful]
     groups.sort(key=lambda group: group[0])
@@ -53,7 +54,7 @@ def read_alike(assembler: Assembler) -> Reading:
     for first, own_part in groups:
         timeline, copies = assembler.build(first, joined=own_part is None)  # those of a variant tell themselves what they asked and what was answered
         serve_backends(timeline, reading.coverage)
-        overlapping = overlapping or copies
+        overlapping = overlapping or shared_by(timeline, copies)
         if timeline.operation != "volume-create":
             continue
         creates.append(timeline)

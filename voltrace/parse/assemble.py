@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from copy import copy
@@ -16,7 +17,9 @@ from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, LogSet, R
 from .boots import tell_boots
 from .framing import split_suffix
 from .holes import tell_holes
+from .ids import Some
 from .join import find_told, join_accesses
+from .letting_go import access_of, let_go
 from .limits import drop_excess
 from .offsets import tell_offsets
 from .order import Raw, causal_order, drop_copies, drop_stretches, merge_sources
@@ -24,10 +27,9 @@ from .repair import read_elided
 from .shelf import Shelf
 from .shuffled import put_in_order
 from .steps import find_step
-from .tables import NO_REQUEST, Access, RequestInfo, Scan, Seen
+from .tables import NO_REQUEST, SERVICE_STARTED, VOLUME_CLEANED, Access, Scan, Seen
 from .timeline import TimelineBuilder
 
-SERVICE_STARTED, VOLUME_CLEANED = "service-starting", "cleaning-volume"
 _PLACES = 20
 
 
@@ -47,13 +49,19 @@ class Assembler:
 
     def __init__(self, scan: Scan, layouts: list[str], shelf: Shelf | None = None) -> None:
         settle_services(scan)
+        if scan.others:
+            let_go(scan, [])
         drop_excess(scan, [])
+        if scan.requests.full:
+            scan.note("limit-reached", f"more than {len(scan.requests):,} requests: of those that came later only the lines were counted", None)
         order = {name: number for number, name in enumerate(scan.sources)}
         scan.diagnostics.sort(key=lambda d: (order.get(d.where.path, -1), d.where.line) if d.where else (-1, 0))
         if any(isinstance(name, LogSet) for name in scan.sources):
             named = {name: name for name in scan.sources}
             scan.diagnostics = [replace(d, where=place(named.get(d.where.path, d.where.path), d.where.line)) if d.where else d for d in scan.diagnostics]
         self.scan, self.layouts, self._shelf = scan, layouts, shelf
+        self._whole = scan
+        self._numbers: np.ndarray | None = None  # of each request, if these are some of a scan: its number there
         self._index()
         self.kept = _ByRequest(np.frombuffer(scan.kept.request, np.int32), len(scan.requests)) if scan.kept is not None else None
         self._names = [p.name for p in scan.processes]
@@ -72,7 +80,6 @@ class Assembler:
         shelf = self._shelf
         if shelf is None or not shelf.is_used:
             return [lambda: self]
-        _ = self._told  # while all events are here
         return [partial(self._part, shelf, first, last) for first, last in shelf.parts(self.scan)]
 
     def _part(self, shelf: Shelf, first: int, last: int) -> Assembler:
@@ -80,38 +87,56 @@ class Assembler:
         part.scan = copy(self.scan)
         part.scan.events, part.scan.seen = shelf.read(self.scan, first, last)
         drop_excess(part.scan, [])
-        part.pending = shelf.find(self.scan, self.pending, first, last)
+        pending = shelf.find(self.scan, self.pending, first, last)
+        columns = [np.frombuffer(table.request, np.int32) for table in (part.scan.events, part.scan.seen)]
+        places = np.full(len(self.scan.requests) + 1, NO_REQUEST, np.int32)  # the last is that of `NO_REQUEST`
+        for column in (*columns, pending):
+            places[column] = 0
+        places[NO_REQUEST] = NO_REQUEST
+        numbers = np.flatnonzero(places == 0)
+        places[numbers] = np.arange(len(numbers), dtype=np.int32)
+        part.scan.events.request, part.scan.seen.request = (array("i", places[column].tobytes()) for column in columns)
+        part._numbers, part.pending = numbers, places[pending]
+        part.scan.requests = Some(self.scan.requests, numbers)  # type: ignore[assignment]  # nobody asks more of a part
         part._index()
         return part
 
     def expect(self, requests: list[int]) -> None:
         """Of other requests nobody will ask for the web server's line."""
-        self._accesses = join_accesses(self.scan, self._told, requests)
+        self._accesses = self._join(requests)
 
     @property
     def accesses(self) -> dict[int, Access]:
         """The web server's line of each request that can be told to have one."""
         if self._accesses is None:
-            self._accesses = join_accesses(self.scan, self._told)
+            self._accesses = self._join(None)
         return self._accesses
 
-    @cached_property
-    def _told(self) -> np.ndarray:
-        return self._shelf.told(self.scan) if self._shelf is not None else find_told(self.scan)
+    def _join(self, requests: list[int] | None) -> dict[int, Access]:
+        own = self._numbers
+        if own is None:
+            return join_accesses(self._whole, self._told, requests)
+        found = join_accesses(self._whole, self._told, own[requests].tolist() if requests is not None else own.tolist())
+        places = own.searchsorted(list(found)).tolist() if found else []
+        return {place: access for place, (number, access) in zip(places, found.items()) if place < len(own) and own[place] == number}
+
+    def _told(self, scan: Scan, among: np.ndarray) -> np.ndarray:
+        return self._shelf.told(among) if self._shelf is not None and self._shelf.is_used else find_told(scan, among)
 
     @cached_property
     def pending(self) -> np.ndarray:
         """The requests of which a line of the web server may tell something."""
         found = np.zeros(len(self.scan.requests), bool)
-        found[np.frombuffer(self.scan.accesses.pending, np.int32)] = True
-        return np.flatnonzero(found)
+        pending = np.frombuffer(self.scan.accesses.pending, np.int32)
+        found[pending[pending != NO_REQUEST]] = True
+        return np.flatnonzero(found).astype(np.int32)
 
     @cached_property
     def lasting(self) -> tuple[np.ndarray, np.ndarray]:
         """First and last instant of each request; for those without stamps the last lies before the first."""
         seen = self.scan.seen
         request, first, last = np.frombuffer(seen.request, np.int32), np.frombuffer(seen.first, np.int64), np.frombuffer(seen.last, np.int64)
-        stamped = first != EventTable.NO_TIME
+        stamped = (first != EventTable.NO_TIME) & (request != NO_REQUEST)
         count = len(self.scan.requests)
         begun, ended = np.full(count, np.iinfo(np.int64).max), np.full(count, EventTable.NO_TIME)
         np.minimum.at(begun, request[stamped], first[stamped])
@@ -179,8 +204,38 @@ class Assembler:
         step = find_step(scan.steps, seen, ordered, {(raw.process, raw.source) for raw in moved})
         if step:
             builder.diagnostics.append(Diagnostic("clock-step", step[1], place(scan.sources[step[0][0]], step[0][1]), request_id))
-        timeline = self.finish(builder, request, seen, self.accesses.get(request) if joined else None, step is not None)
+        access = (access_of(scan, request) or self.accesses.get(request)) if joined else None
+        timeline = self.finish(builder, request, seen, access, step is not None)
         return timeline, tuple(sorted(scan.sources[source] for source in sources))[:4] if copied else None
+
+    def telling(self, requests: list[int]) -> list[int]:
+        """Those of these requests that may tell anything where only creates are asked for.
+
+        Not those of which all was let go, nor those of which all lines are whole and nobody knows any, if the web server's lines cannot be about them either: there may be millions.
+        """
+        scan = self.scan
+        unknown = np.array([kind.row == "unmatched" for kind in scan.kinds], bool)[np.frombuffer(scan.events.kind, np.int32)[self.events.order]]
+        known_before = np.append(0, np.cumsum(~unknown))
+        bounds = self.events.bounds
+        own = np.array(requests, np.int64)
+        silent = known_before[bounds[own + 2]] == known_before[bounds[own + 1]]
+        if scan.others:
+            gone = scan.others.of(own) & (bounds[own + 2] == bounds[own + 1])
+            own, silent = own[~gone], silent[~gone]
+        if len(scan.sources) > 1:  # copies tell that sources overlap
+            silent[:] = False
+        silent[np.isin(own, self.pending)] = False
+        return [request for request, is_silent in zip(own.tolist(), silent.tolist()) if not (is_silent and self._is_whole(request))]
+
+    def _is_whole(self, request: int) -> bool:
+        """Whether no text is lost of any of a request's lines, which are of no known kind."""
+        scan = self.scan
+        for row in self.events.of(request).tolist():
+            facts = scan.facts_of(row) or {}
+            layout = self.layouts[scan.origins[scan.events.origin[row]][1]]
+            if read_elided(scan.catalogue, scan.kinds[scan.events.kind[row]].level, facts["logger"], facts["text"], layout) is not None:
+                return False
+        return True
 
     def builder(self, request: int) -> TimelineBuilder:
         """What takes the events of a request."""
@@ -191,7 +246,7 @@ class Assembler:
         self, builder: TimelineBuilder, request: int, seen: dict[tuple[int, int], Seen], access: Access | None = None, stepped: bool = False
     ) -> Timeline:
         """The timeline of a builder that was given all events."""
-        scan, info = self.scan, self.scan.info.get(request) or RequestInfo()
+        scan, info = self.scan, self.scan.info[request]
         by_service: dict[str, list[tuple[int, Seen]]] = defaultdict(list)
         for (process, source), span in seen.items():
             by_service[scan.processes[process].service].append((scan.resolution[source], span))
@@ -230,10 +285,14 @@ def assemble(assembler: Assembler, others: bool = True) -> Reading:
     scan = assembler.scan
     reading = begin_reading(assembler)
     overlapping: tuple[str, ...] | None = None
-    for request in range(len(scan.requests)):
+    requests = list(range(len(scan.requests)))
+    if not others:
+        requests = assembler.telling(requests)
+        assembler.expect(requests)
+    for request in requests:
         timeline, copies = assembler.build(request)
         serve_backends(timeline, reading.coverage)
-        overlapping = overlapping or copies
+        overlapping = overlapping or shared_by(timeline, copies)
         if others or timeline.operation == VOLUME_CREATE.operation:
             reading.timelines.append(timeline)
     reading.timelines.sort(key=lambda t: (t.start if t.start is not None else -1, t.request_id))
@@ -250,6 +309,11 @@ def begin_reading(assembler: Assembler) -> Reading:
     _cover(scan, assembler.events.of(NO_REQUEST).tolist(), reading.coverage)
     tell_boots(scan, reading)
     return reading
+
+
+def shared_by(timeline: Timeline, sources: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The sources that hold the same records of a request, if it is one that is always kept: what is told of overlaps must not depend on which others were let go."""
+    return None if timeline.operation == "other" else sources
 
 
 def finish_reading(assembler: Assembler, reading: Reading, creates: Iterable[Timeline], overlapping: tuple[str, ...] | None) -> None:

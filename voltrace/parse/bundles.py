@@ -12,11 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
-from zlib import crc32
 
 from .. import kernel
-from ..errors import VoltraceError
 from ..trace import EventTable
+from .folder import no_room
 from .limits import MOST_EVENTS, drop_excess
 from .tables import ANSWERS, Scan, SeenTable, fill
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 PARTS = 256
 TELLS = ("request", "kind", "fact")
 EVENTS = (("request", 4), ("kind", 4), ("origin", 4), ("fact", 4), ("line", 8), ("at", 8), ("uuid", EventTable.UUID))  # columns and the bytes of a row
+_WIDTH = sum(width for _, width in EVENTS)
 SEEN = tuple((name, 4 if name in ("request", "origin") else 8) for name in SeenTable.COLUMNS)
 Change = Callable[["np.ndarray"], "np.ndarray"]
 
@@ -34,35 +34,39 @@ Change = Callable[["np.ndarray"], "np.ndarray"]
 class Bundle:
     """Rows that were put away together, in a file: events, then what was seen, column by column, in each the rows by part.
 
-    ``events`` and ``seen`` are where the parts begin; ``told`` are the columns `TELLS` of the events that tell what was asked and answered.
+    ``events`` and ``seen`` are where the parts begin. Behind them stand the columns `TELLS` of the ``told`` events that tell what was asked and answered.
     ``whole``: no row was kept back. ``changes`` are what must be done to columns of rows that somebody else numbered.
     """
 
     path: str
     events: array
     seen: array
-    told: list[bytes]
+    told: int
     whole: bool
     changes: dict[str, Change] | None = None
 
     def read(self, columns: Sequence[tuple[str, int]], first: int, last: int) -> list[bytes]:
         """The parts from ``first`` up to ``last`` of the columns `EVENTS` or `SEEN`."""
-        place, bounds = (0, self.events) if columns is EVENTS else (self.events[-1] * sum(width for _, width in EVENTS), self.seen)
+        place, bounds = (0, self.events) if columns is EVENTS else (self.events[-1] * _WIDTH, self.seen)
         start, end, count = bounds[first], bounds[last], bounds[-1]
-        found = []
+        places = []
+        for _, width in columns:
+            places.append((place + start * width, (end - start) * width))
+            place += count * width
+        return self._read(places)
+
+    def read_told(self) -> list[bytes]:
+        """The columns `TELLS`."""
+        place = self.events[-1] * _WIDTH + self.seen[-1] * sum(width for _, width in SEEN)
+        return self._read([(place + n * self.told * 4, self.told * 4) for n in range(len(TELLS))])
+
+    def _read(self, places: list[tuple[int, int]]) -> list[bytes]:
+        """What stands in the file from each of these places on, so many bytes."""
         file = os.open(self.path, os.O_RDONLY)
         try:
-            for _, width in columns:
-                found.append(os.pread(file, (end - start) * width, place + start * width))
-                place += count * width
+            return [os.pread(file, size, place) for place, size in places]
         finally:
             os.close(file)
-        return found
-
-
-def part_of(request_id: str) -> int:
-    """The part that a request is of."""
-    return crc32(request_id.encode()) % PARTS
 
 
 def put_away(scan: Scan, keep: list[int], folder: str, parts: array, keep_unknown: bool = False) -> tuple[Bundle, list[int]]:
@@ -93,9 +97,11 @@ def put_away(scan: Scan, keep: list[int], folder: str, parts: array, keep_unknow
                 file.write(take(events, name, width, order))
             for name, width in SEEN:
                 file.write(take(scan.seen, name, width, seen_order))
+            for name in TELLS:
+                file.write(take(events, name, 4, told))
     except OSError as error:
-        raise VoltraceError(f"{folder}: {error.strerror}: events are put away there while large logs are read (TMPDIR says where)") from None
-    bundle = Bundle(file.name, bounds, seen_bounds, [take(events, name, 4, told) for name in TELLS], not kept)
+        raise no_room(folder, error) from None
+    bundle = Bundle(file.name, bounds, seen_bounds, len(told), not kept)
     for name, width in EVENTS:
         fill(events, name, take(events, name, width, kept))
     for name, _ in SEEN:

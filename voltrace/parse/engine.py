@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,9 @@ from .sources import READ_ERRORS, Source, find_sources
 from .tables import DECIDING, Scan
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from ..measure import Key
     from .assemble import Assembler
     from .crew import Crew
+    from .durations import Durations
     from .limits import Relief
     from .shelf import Shelf
 
@@ -43,6 +42,7 @@ def read(paths: list[str], options: ReadOptions = ReadOptions(), progress: Progr
 
 def read_together(paths: list[str], options: ReadOptions = ReadOptions(), progress: Progress | None = None, crew: Crew | None = None) -> Reading:
     """The same with the create requests in ``alike``, those that went the same way together. Raises as `read` does."""
+    options = replace(options, others=False)
     begun = _begin(paths, options, crew)
     from .alike import read_alike
 
@@ -54,19 +54,22 @@ def read_together(paths: list[str], options: ReadOptions = ReadOptions(), progre
 
 def read_durations(
     paths: list[str], options: ReadOptions = ReadOptions(), progress: Progress | None = None, crew: Crew | None = None
-) -> tuple[dict[Key, np.ndarray], int, list[Diagnostic]]:
+) -> tuple[Durations, int, list[Diagnostic]]:
     """The known durations of all create requests (µs) by kind, service and name, how many requests these are, and what could not be read.
 
     Raises as `read` does.
     """
     options = replace(options, facts=DECIDING)
-    with Folder() as folder:
+    with ExitStack() as stack:
+        folder = stack.enter_context(Folder())
         begun = _begin(paths, options, crew, folder)
         from .observe import measure
         from .shelf import Shelf
 
         assembler, bad = _finish(begun, options, progress, Shelf(folder))
-        return *measure(assembler, crew.spread if crew else None), bad
+        durations, creates = measure(assembler, folder, crew.spread if crew else None)
+        durations.at_end(stack.pop_all().close)
+        return durations, creates, bad
 
 
 @dataclass(slots=True)
@@ -89,10 +92,11 @@ def _begin(paths: list[str], options: ReadOptions, crew: Crew | None, folder: Fo
 def _finish(begun: _Begun, options: ReadOptions, progress: Progress | None, shelf: Shelf | None = None) -> tuple[Assembler, list[Diagnostic]]:
     """All that was begun, scanned, and what could not be read. ``shelf`` takes events that are not needed before all is read."""
     from .assemble import Assembler
+    from .letting_go import LettingGo
     from .limits import Excess
 
     scan, bad = Scan(options.keep_lines, options.facts), begun.bad
-    relief = shelf if shelf is not None else Excess()
+    relief = shelf if shelf is not None else Excess() if options.others else LettingGo(Excess())
     if begun.pieces is not None:
         layouts, problems = _read_in_pieces(scan, begun.pieces, progress, relief, shelf)
     else:

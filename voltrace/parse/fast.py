@@ -48,6 +48,7 @@ class FastLines:
         self._senders: dict[bytes, tuple[int, int]] = {}  # of lines without level, logger and bracket: process and writer
         self._watch: Watch | None = None  # from when on the width of stamps is known
         self._size = _LEAST
+        self._let_go = 0
         keep_memory()
 
     # -- what the careful way learns -----------------------------------------------------------------------------------
@@ -77,6 +78,9 @@ class FastLines:
 
     def feed(self, data: bytes, number: int, offset: int) -> int:
         """The lines of a block, each of which ends in it; the number of the line behind them."""
+        if self._let_go != self.scan.let_go:
+            self._let_go = self.scan.let_go
+            self._hearing.forget_said()
         marks = Marks(data)
         places = np.append(marks.starts, marks.ends[-1] + 1) + offset if self.scan.kept is not None else None
         if not marks.is_ascii:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from ..errors import VoltraceError
+
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
@@ -27,3 +29,8 @@ class Folder(AbstractContextManager):
 
             self._made = TemporaryDirectory(prefix="voltrace-")
         return self._made.name
+
+
+def no_room(folder: str, error: OSError) -> VoltraceError:
+    """What to tell who has no room for what is put away, or no such folder."""
+    return VoltraceError(f"{folder}: {error.strerror}: events are put away there while large logs are read (TMPDIR says where)")

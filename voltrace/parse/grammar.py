@@ -62,10 +62,10 @@ def _transition():
 
 def read_transition(text: str) -> Damaged | None:
     """A damaged transition, or None if the text is none. ``text`` is a message with its continuation lines, blanks folded."""
-    import pyparsing as pp
-
     if "transitioned into state" not in text:
         return None
+    import pyparsing as pp
+
     try:
         found = _transition().parse_string(text[:_MOST].lstrip())
     except pp.ParseException:

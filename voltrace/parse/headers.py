@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from sys import intern
 
 from ..formats import PLAIN_CONTEXT, read_context, service_of
 from ..trace import EventTable, Process
@@ -56,7 +57,7 @@ class Headers:
 
     def _header_of(self, process: int, head: re.Match[bytes]) -> Header:
         scan = self.scan
-        level, logger = head[1].decode(), head[2].decode("utf-8", "replace")
+        level, logger = head[1].decode(), intern(head[2].decode("utf-8", "replace"))
         request = self._request_of(head[3], self._is_api(process, logger))
         header = Header(request, process, scan.origin(process, self._source), level, logger, scan.catalogue.candidates(level, logger))
         header.is_api = request != NO_REQUEST and self._may_be_api(process)

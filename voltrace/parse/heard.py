@@ -115,7 +115,7 @@ class Hearing:
         if kept < _MOST_OF_ROW and len(body) < _LONGEST_KEPT:  # what says something else each time is not worth the room
             self._kept += 1
             if self._kept > _MOST_KEPT:
-                self._clear()
+                self.forget_said()
             voice.said[body] = said
         return said
 
@@ -127,7 +127,8 @@ class Hearing:
         pieces[0] = 0, min(max(pieces[0][1], _BEGINNING), len(body))  # by which it was told what else a message may be of
         return self.forms.learn(*form, body, pieces, cut, said, tuple(hidden))
 
-    def _clear(self) -> None:
+    def forget_said(self) -> None:
+        """No number of a fact that was given holds any more."""
         for voice in self._voices.values():
             voice.said.clear()
         self._kept = 1

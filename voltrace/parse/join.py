@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .bundles import TELLS
@@ -10,21 +12,25 @@ from .tables import ANSWERS, Access, Scan
 _MOST_ROUNDS = 30  # until all are looked at, which costs as much
 
 
-def find_told(scan: Scan) -> np.ndarray:
-    """Request, kind and fact of the events that tell what was asked and answered: one line each, one column an event."""
-    tells = np.frombuffer(scan.telling(ANSWERS), bool)[np.frombuffer(scan.events.kind, np.int32)]
+def find_told(scan: Scan, among: np.ndarray) -> np.ndarray:
+    """Request, kind and fact of the events that tell what was asked and answered: one line each, one column an event. Of some requests: ``among`` is a table of which."""
+    tells = np.frombuffer(scan.telling(ANSWERS), bool)[np.frombuffer(scan.events.kind, np.int32)] & among[np.frombuffer(scan.events.request, np.int32)]
     return np.stack([np.frombuffer(getattr(scan.events, name), np.int32)[tells] for name in TELLS])
 
 
-def join_accesses(scan: Scan, told: np.ndarray, requests: list[int] | None = None) -> dict[int, Access]:
+def join_accesses(scan: Scan, told: Callable[[Scan, np.ndarray], np.ndarray] = find_told, requests: list[int] | None = None) -> dict[int, Access]:
     """The access line of each request (of these; None: all) that has one for certain: by worker, order, method, path and status.
 
-    ``told`` is what `find_told` found.
+    ``told`` finds what `find_told` does.
     """
-    if not len(scan.accesses):
+    if not len(scan.accesses) or requests is not None and not requests:
         return {}
     rows, among = _find_related(scan, requests)
-    facts = _answer_facts(scan, told[:, among[told[0]]])  # of a million other requests nothing is looked up
+    facts: dict[int, dict] = {}
+    if scan.others:
+        for request, kind, values in scan.others.answers(among):
+            facts[request] = {**decode_answer(scan, kind, values), **facts.get(request, {})}
+    _add_answers(scan, told(scan, among), facts)  # of a million other requests nothing is looked up
     joined: dict[int, Access] = {}
     for access in scan.accesses.rows(rows):
         fitting = []
@@ -48,7 +54,7 @@ def _find_related(scan: Scan, requests: list[int] | None) -> tuple[list[int], np
     pending, ends = np.frombuffer(scan.accesses.pending, np.int32), np.frombuffer(scan.accesses.end, np.int64)
     among = np.zeros(len(scan.requests) + 1, bool)  # the last is none
     if requests is not None:
-        owner = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+        owner = np.repeat(np.arange(len(ends), dtype=np.int32), np.diff(ends, prepend=0))
         among[requests] = True
         for _ in range(_MOST_ROUNDS):
             near = np.zeros(len(ends), bool)
@@ -61,16 +67,19 @@ def _find_related(scan: Scan, requests: list[int] | None) -> tuple[list[int], np
     return list(range(len(ends))), among
 
 
-def _answer_facts(scan: Scan, told: np.ndarray) -> dict[int, dict]:
-    """Of each request the first facts of method, address and status."""
-    found: dict[int, dict] = {}
+def decode_answer(scan: Scan, kind: int, values: tuple) -> dict:
+    """The facts of method, address and status among these raw values of an event of this kind."""
+    return {name: value for name, value in (scan.read_facts(kind, values) or {}).items() if name in ANSWERS}
+
+
+def _add_answers(scan: Scan, told: np.ndarray, found: dict[int, dict]) -> None:
+    """Adds of each request the first facts of method, address and status to what was ``found``."""
     known: dict[tuple[int, int], dict] = {}  # what is said often was kept once
     for request, kind, fact in told.T.tolist():
         facts = known.get((kind, fact))
         if facts is None:
             facts = known[kind, fact] = {name: value for name, value in (scan.decode(kind, fact) or {}).items() if name in ANSWERS}
         found[request] = {**facts, **found[request]} if request in found else facts
-    return found
 
 
 def _same_path(url: str | None, path: str) -> bool:

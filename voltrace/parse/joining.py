@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -85,7 +86,7 @@ class _Addition:
     def __init__(self, scan: Scan, piece: Piece, shelf: Shelf | None, keeper: SourceScanner | None = None) -> None:
         self.scan, self.piece, self.shelf, self.keeper = scan, piece, shelf, keeper
         own = piece.scan
-        self.requests = [scan.request(request_id) for request_id in own.requests]
+        self.requests = scan.requests.number_all(own.requests)
         self.processes = [scan.process(*key) for key in own.process_keys()]
         sources = [keeper.source] if keeper is not None else [scan.add_source(name, r) for name, r in zip(own.sources, own.resolution)]
         self.sources = sources
@@ -110,7 +111,8 @@ class _Addition:
         for number, written in enumerate(own.processes):
             self._add_process(number, written)
         for request, info in own.info.items():
-            scan.join_info(self.requests[request], info)
+            if self.requests[request] != NO_REQUEST:
+                scan.info.join(self.requests[request], info)
         self._add_accesses()
         for (process, source), steps in own.steps.items():
             found = scan.steps.setdefault((self.processes[process], self.sources[source]), [])
@@ -123,7 +125,7 @@ class _Addition:
         self._add_unmatched()
         self._add_rows()
         if scan.kept is not None and own.kept is not None:
-            _extend(scan.kept, own.kept, {"request": self._of(self.requests), "source": self._of(self.sources), "line": self._moved})
+            _extend(scan.kept, own.kept, {"request": self._of(self.requests), "source": self._of(self.sources), "line": _moved(self.base)})
         scan.lines += own.lines
         scan.noise += own.noise
         if self.keeper is not None:
@@ -134,26 +136,23 @@ class _Addition:
 
     # -- columns -----------------------------------------------------------------------------------------------------------
 
-    def _of(self, numbers: list[int]) -> Change:
+    def _of(self, numbers: Iterable[int]) -> Change:
         """Translates a column; -1 stays -1."""
         table = np.array([*numbers, -1], np.int32)
         return lambda column: table[column]
 
-    def _moved(self, column: np.ndarray) -> np.ndarray:
-        return column + self.base
-
     def _add_rows(self) -> None:
         """Add events and what was seen, and take what was put away."""
         events, own = self.scan.events, self.piece.scan
-        facts = len(events.facts)
+        facts, moved = len(events.facts), _moved(self.base)
         changes: dict[str, Change] = {
             "request": self._of(self.requests),
             "kind": self._of(self.kinds),
             "origin": self._of(self.origins),
             "fact": lambda column: np.where(column < 0, -1, column + facts).astype(np.int32),
-            "line": self._moved,
-            "begun_line": self._moved,
-            "ended_line": self._moved,
+            "line": moved,
+            "begun_line": moved,
+            "ended_line": moved,
         }
         if self.piece.bundle is not None:
             assert self.shelf is not None
@@ -252,6 +251,11 @@ class _Addition:
             process = self.processes[piece.broken.process]
             keeper.break_off(piece.broken._replace(number=piece.broken.number + self.base, process=process))
         keeper.move_on(piece.lines, last, piece.unfinished, pending, piece.clock, piece.invalid)
+
+
+def _moved(base: int) -> Change:
+    """Moves a column of lines. What is kept of a piece for later must not keep the piece: no method of what adds it does this."""
+    return lambda column: column + base
 
 
 def _first_rows(pids: array) -> list[tuple[int, int]]:

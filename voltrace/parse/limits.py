@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..trace import EventTable, place
-from .tables import NO_REQUEST, Scan, fill
+from ..trace import place
+from .tables import NO_REQUEST, SERVICE_STARTED, VOLUME_CLEANED, Scan, take_rows
 
 MOST_EVENTS = 20_000  # of one request: a hundred times what a create with four attempts has
 _MANY = 400_000  # events in memory before anybody looks whether they are too many of one request
@@ -44,10 +44,13 @@ def drop_excess(scan: Scan, keep: list[int]) -> list[int] | None:
         return None
     request = np.array(events.request, np.int32)
     counts = np.bincount(request - NO_REQUEST)
-    counts[0] = 0  # what is of no request tells of services
-    if counts.max() <= MOST_EVENTS:
+    nobodys, counts[0] = int(counts[0]), 0  # what is of no request tells of services
+    if counts.max() <= MOST_EVENTS and (nobodys <= MOST_EVENTS or not scan.requests.full):
         return None
     dropped = np.zeros(len(request), bool)
+    if scan.requests.full:
+        of_services = np.array([kind.row in (SERVICE_STARTED, VOLUME_CLEANED) for kind in scan.kinds], bool)
+        dropped = (request == NO_REQUEST) & ~of_services[np.array(events.kind, np.int32)]
     for number in (np.flatnonzero(counts > MOST_EVENTS) + NO_REQUEST).tolist():
         rows = np.flatnonzero(request == number)[MOST_EVENTS:]
         dropped[rows] = True
@@ -58,8 +61,11 @@ def drop_excess(scan: Scan, keep: list[int]) -> list[int] | None:
             scan.note("limit-reached", what, place(scan.sources[source], events.line[rows[0]]), number)
     dropped[keep] = False
     kept = np.flatnonzero(~dropped)
-    for name in EventTable.COLUMNS:
-        values = np.array(getattr(events, name))
-        values = values.reshape(-1, EventTable.UUID)[kept] if name == "uuid" else values[kept]
-        fill(events, name, values.tobytes())
+    if scan.wanted is None:  # else what many say is kept once, and the next may say it, too
+        scan.let_go += 1
+        facts = np.array(events.fact, np.int32)
+        for number in np.setdiff1d(facts[dropped], facts[kept]).tolist():
+            if number >= 0:
+                events.facts[number] = None
+    take_rows(events, kept)
     return kept.searchsorted(keep).tolist()

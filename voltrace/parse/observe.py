@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -10,8 +9,10 @@ from functools import partial
 import numpy as np
 
 from ..lifecycle import VOLUME_CREATE
-from ..measure import COARSE_US, Key, estimate_us, observe
+from ..measure import COARSE_US, Key, estimate_us, group, observe
 from .assemble import Assembler, order_raws
+from .durations import Durations, Found, Store
+from .folder import Folder
 from .order import Raw
 from .runs import bounds
 from .tables import DECIDING
@@ -20,31 +21,27 @@ from .variants import Coder, Variant, find_variants
 _MOST_SHAPES = 10_000
 _EPOCH, _STEP = 10**15, 10**9
 
-Share = tuple[dict[Key, np.ndarray], int]
+Share = tuple[Found, int]
 Spread = Callable[[Callable[[int, int], Share]], list[Share]]
 Shape = tuple[str, list[tuple[Key, int, int]]]  # an operation, and what lasts from which event to which
 
 
-def measure(assembler: Assembler, spread: Spread | None = None) -> tuple[dict[Key, np.ndarray], int]:
+def measure(assembler: Assembler, folder: Folder, spread: Spread | None = None) -> tuple[Durations, int]:
     """All durations that are known of create requests (µs), by kind, service and name: what `measure.group` finds in their
     timelines, where bounds follow from stamps alone. And how many requests these are.
 
-    ``spread`` has shares of the work done at the same time: it calls what it is given with the number of each share, and how many there are.
+    Those of many parts are put away in the ``folder``. ``spread`` has shares of the work done at the same time: it calls what it is given with the number
+    of each share, and how many there are.
     """
     parts = assembler.parts()
-    work = partial(_measure, parts, Coder(assembler.scan, DECIDING))
+    work = partial(_measure, parts, Coder(assembler.scan, DECIDING), folder.path if len(parts) > 1 else None)
     shares = spread(work) if spread and len(parts) > 1 else [work(0, 1)]
-    found: dict[Key, list[np.ndarray]] = defaultdict(list)
-    for share, _ in shares:
-        while share:
-            key, durations = share.popitem()
-            found[key].append(durations)
-    return {key: np.concatenate(found.pop(key)) for key in list(found)}, sum(count for _, count in shares)
+    return Durations([found for found, _ in shares]), sum(count for _, count in shares)
 
 
-def _measure(parts: list[Callable[[], Assembler]], coder: Coder, share: int, shares: int) -> Share:
+def _measure(parts: list[Callable[[], Assembler]], coder: Coder, folder: str | None, share: int, shares: int) -> Share:
     """The durations of every so manieth part, and how many requests they are of."""
-    found: dict[Key, list[np.ndarray]] = defaultdict(list)
+    store = Store(folder)
     count = 0
     shapes: dict[bytes, Shape | None] = {}
     for part in (get() for get in parts[share::shares]):
@@ -65,21 +62,17 @@ def _measure(parts: list[Callable[[], Assembler]], coder: Coder, share: int, sha
                 continue
             count += len(variant.requests)
             instants = at[variant.rows]
-            found["request", "", operation].append(_packed(ended[variant.requests] - begun[variant.requests]))
+            store.add(("request", "", operation), ended[variant.requests] - begun[variant.requests])
             steps = _steps(part, variant)
             for key, start, end in spans:
-                found[key].append(_packed(_estimate(instants[:, end] - instants[:, start], steps)))
+                store.add(key, _estimate(instants[:, end] - instants[:, start], steps))
+        careful = part.telling(careful)
         part.expect(careful)
         timelines = [t for t in (part.build(request)[0] for request in sorted(careful)) if t.operation == VOLUME_CREATE.operation]
         count += len(timelines)
-        for kind, service, name, us in observe(timelines):
-            found[kind, service, name].append(np.array([us]))
-    return {key: np.concatenate(found.pop(key)) for key in list(found)}, count
-
-
-def _packed(durations: np.ndarray) -> np.ndarray:
-    """The same in half the room: nearly all are of less than an hour."""
-    return durations.astype(np.uint32) if durations.min() >= 0 and durations.max() < 1 << 32 else durations
+        for key, durations in group(timelines).items():
+            store.add(key, np.array(durations))
+    return store.close(), count
 
 
 def _steps(assembler: Assembler, variant: Variant) -> np.ndarray | None:

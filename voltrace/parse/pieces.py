@@ -131,9 +131,9 @@ def read_piece(task: Task) -> Piece:
 
 def _put_away(piece: Piece, folder: str, keep: list[int]) -> list[int]:
     """Put away what a piece has found, but for some events; where these stand then."""
-    from .bundles import part_of, put_away
+    from .bundles import PARTS, put_away
 
-    parts = array("H", map(part_of, piece.scan.requests))
+    parts = piece.scan.requests.parts(0, PARTS)
     parts.append(0)
     piece.parts = parts
     piece.bundle, places = put_away(piece.scan, keep, folder, parts, keep_unknown=True)

@@ -152,7 +152,7 @@ class Records(Continued):
             header.origin,
             number,
             at,
-            facts={"text": body, "logger": header.logger},
+            facts=(body, header.logger),
         )
         if self._unfinished or not header.debug:
             self._keep_open(Open(index, header, [body]))

@@ -8,10 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from ..trace import EventTable
-from .bundles import EVENTS, PARTS, SEEN, TELLS, Bundle, Change, part_of, put_away
+from .bundles import EVENTS, PARTS, SEEN, TELLS, Bundle, Change, put_away
 from .folder import Folder
-from .join import find_told
-from .tables import Scan, SeenTable, fill
+from .tables import NO_REQUEST, Scan, SeenTable, fill
 
 ROWS = 200_000  # so many rows of a table may be in memory: reading takes as long with four times as many
 _TOGETHER = 75_000  # rows of events that are looked at together: fewer cost more time, more cost more memory
@@ -39,19 +38,25 @@ class Shelf:
         self.bundles.append(bundle)
         return places
 
-    def adopt(self, scan: Scan, bundle: Bundle, parts: array, requests: list[int], changes: dict[str, Change]) -> None:
+    def adopt(self, scan: Scan, bundle: Bundle, parts: array, requests: array, changes: dict[str, Change]) -> None:
         """Take what another put away, who numbers requests, kinds, origins, lines and facts otherwise. His requests' ``parts``, and our numbers of them."""
         new = len(scan.requests) - len(self._part)
         if new > 0:
             self._part.extend([0] * new)
-            np.frombuffer(self._part, np.uint16)[requests] = np.frombuffer(parts, np.uint16)[: len(requests)]
-        told = [changes[name](np.frombuffer(column, np.int32)).tobytes() for name, column in zip(TELLS, bundle.told)]
-        self.bundles.append(replace(bundle, told=told, changes=changes))
+            numbers = np.frombuffer(requests, np.int32)
+            known = numbers != NO_REQUEST
+            np.frombuffer(self._part, np.uint16)[numbers[known]] = np.frombuffer(parts, np.uint16)[: len(numbers)][known]
+        self.bundles.append(replace(bundle, changes=changes))
 
-    def told(self, scan: Scan) -> np.ndarray:
-        """What `find_told` finds, also in what was put away."""
-        columns = (np.frombuffer(b"".join(bundle.told[n] for bundle in self.bundles), np.int32) for n in range(len(TELLS)))
-        return np.concatenate([np.stack(list(columns)), find_told(scan)], axis=1)
+    def told(self, among: np.ndarray) -> np.ndarray:
+        """What `join.find_told` finds, in what was put away."""
+        found = []
+        for bundle in self.bundles:
+            columns = [np.frombuffer(column, np.int32) for column in bundle.read_told()]
+            if bundle.changes:
+                columns = [bundle.changes[name](column) for name, column in zip(TELLS, columns)]
+            found.append(np.stack([column[among[columns[0]]] for column in columns]))
+        return np.concatenate(found, axis=1)
 
     def parts(self, scan: Scan) -> list[tuple[int, int]]:
         """From which part up to which they are best looked at together. The rows of the scan are put away first."""
@@ -93,5 +98,5 @@ class Shelf:
 
     def _parts(self, scan: Scan) -> array:
         """The part of each request; behind them that of none."""
-        self._part.extend(map(part_of, scan.requests[len(self._part) :]))
+        self._part += scan.requests.parts(len(self._part), PARTS)
         return self._part + array("H", [0])

@@ -9,12 +9,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..messages import Catalogue, Row, catalogue
 from ..trace import Diagnostic, EventTable, Kind, Lines, Location, Process
+from .contexts import Contexts
+from .ids import Ids
+from .others import Others
+
+if TYPE_CHECKING:
+    import numpy as np
 
 NO_REQUEST = -1
+SERVICE_STARTED, VOLUME_CLEANED = "service-starting", "cleaning-volume"  # what lines of no request may tell of services
 ANSWERS = ("method", "url", "status")  # the facts that tell what was asked and answered
 # The facts that decide which flows, tasks and hand-offs a request has, and which operation it is.
 DECIDING = frozenset({"url", "method", "retry", "attempt", "rescheduled"})
@@ -98,6 +105,16 @@ def fill(table: EventTable | SeenTable, name: str, values: bytes) -> None:
     column.frombytes(values)
 
 
+def take_rows(table: EventTable | SeenTable, rows: np.ndarray) -> None:
+    """Leaves a table these rows, in this order."""
+    import numpy as np
+
+    for name in table.COLUMNS:
+        values = np.array(getattr(table, name))
+        values = values.reshape(-1, EventTable.UUID)[rows] if name == "uuid" else values[rows]
+        fill(table, name, values.tobytes())
+
+
 class LineTable:
     """Where the lines of requests lie, one row a line, in the order of reading."""
 
@@ -170,33 +187,6 @@ class AccessTable:
 
 
 @dataclass(slots=True)
-class RequestInfo:
-    """What the brackets say of a request, first come first served. The API's brackets name the user, the others' do not always."""
-
-    global_request_id: str | None = None
-    api_project: str | None = None
-    api_user: str | None = None
-    other_project: str | None = None
-    other_user: str | None = None
-
-    def learn(self, global_request_id: str | None, project: str | None, user: str | None, is_api: bool) -> None:
-        if global_request_id != "None":
-            self.global_request_id = self.global_request_id or global_request_id
-        if is_api:
-            self.api_project, self.api_user = self.api_project or project, self.api_user or user
-        else:
-            self.other_project, self.other_user = self.other_project or project, self.other_user or user
-
-    @property
-    def project(self) -> str | None:
-        return self.api_project or self.other_project
-
-    @property
-    def user(self) -> str | None:
-        return self.api_user or self.other_user
-
-
-@dataclass(slots=True)
 class Open:
     """A record that goes on in the next lines of its process."""
 
@@ -226,9 +216,11 @@ class Scan:
         self.events = EventTable()
         self.kinds: list[Kind] = []
         self._kind_index: dict[Kind, int] = {}
-        self.requests: list[str] = []
-        self._request_index: dict[str, int] = {}
-        self.info: dict[int, RequestInfo] = {}
+        self.requests = Ids()
+        self.request = self.requests.number  # the number of a request's id
+        self.info = Contexts()
+        self.others = Others()
+        self.let_go = 0  # how often facts were let go: what is known of their numbers holds no longer
         self.processes: list[Process] = []
         self._process_index: dict[tuple, int] = {}
         self.votes: list[set[str]] = []  # the loggers of processes of which the name does not tell the service
@@ -253,11 +245,11 @@ class Scan:
         self.kept = LineTable() if keep_lines else None
 
     def __getstate__(self) -> dict:
-        return {name: value for name, value in self.__dict__.items() if name not in ("catalogue", "seed")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("catalogue", "seed", "request")}
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
-        self.catalogue, self.seed = catalogue(), 0
+        self.catalogue, self.seed, self.request = catalogue(), 0, self.requests.number
 
     def kind(self, kind: Kind) -> int:
         index = self._kind_index.get(kind)
@@ -266,25 +258,15 @@ class Scan:
             self.kinds.append(kind)
         return index
 
-    def request(self, request_id: str) -> int:
-        index = self._request_index.get(request_id)
-        if index is None:
-            index = self._request_index[request_id] = len(self.requests)
-            self.requests.append(request_id)
-        return index
-
     def learn_context(self, request: int, global_request_id: str | None, project: str | None, user: str | None, is_api: bool) -> None:
         """What the bracket of one of a request's lines says besides its id; ``is_api`` if the API wrote it."""
-        if self.wanted is None and (global_request_id or project or user):
-            info = self.info.get(request)
-            if info is None:
-                info = self.info[request] = RequestInfo()
-            info.learn(global_request_id, project, user, is_api)
+        if self.wanted is None and request != NO_REQUEST and (global_request_id or project or user):
+            self.info.learn(request, global_request_id, project, user, is_api)
 
     def request_in(self, text: bytes) -> int:
         """The first request known so far of which the id stands in this text, `NO_REQUEST` if there is none."""
-        ids = (found.decode() for found in _REQUEST_ID.findall(text))
-        return next((self._request_index[i] for i in ids if i in self._request_index), NO_REQUEST)
+        found = (self.requests.find(found.decode()) for found in _REQUEST_ID.findall(text))
+        return next((number for number in found if number >= 0), NO_REQUEST)
 
     def process(self, service: str | None, host: str | None, unit: str | None, pid: int | None) -> int:
         key = (service, host, unit if service is None else None, pid)
@@ -335,9 +317,13 @@ class Scan:
         if fact < 0:
             return None
         facts = self.events.facts[fact]
-        if not isinstance(facts, tuple):
-            return facts
+        return self.read_facts(number, facts) if isinstance(facts, tuple) else facts
+
+    def read_facts(self, number: int, facts: tuple) -> dict | None:
+        """The facts of an event of this kind, from their raw values."""
         kind = self.kinds[number]
+        if kind.row == "unmatched":
+            return {"text": facts[0], "logger": facts[1]}
         if kind.is_step:
             return self.catalogue.decode_result(kind.task or "", kind.new or "", facts) or None
         return self.catalogue[kind.row].read_facts(facts)
@@ -358,13 +344,6 @@ class Scan:
     def process_keys(self) -> list[tuple[str | None, str | None, str | None, int | None]]:
         """Service, host, unit and number of each process, as `process` takes them."""
         return list(self._process_index)
-
-    def join_info(self, request: int, info: RequestInfo) -> None:
-        """What another scan, of later lines, learnt of a request."""
-        found = self.info.setdefault(request, info)
-        if found is not info:
-            found.learn(info.global_request_id, info.api_project, info.api_user, True)
-            found.learn(None, info.other_project, info.other_user, False)
 
     def add_source(self, name: str, resolution_us: int) -> int:
         self.sources.append(name)

@@ -85,6 +85,8 @@ def sort_events(assembler: Assembler) -> Sorted:
     noted = {d.request_id for d in scan.diagnostics if d.request_id}
     if noted:
         plain[[scan.requests[number] in noted for number in requests.tolist()]] = False
+    if scan.others:
+        plain &= ~scan.others.of(requests)
     if scan.steps:
         plain[[_was_stepped(assembler, number) for number in requests.tolist()]] = False
 

@@ -40,16 +40,13 @@ def stats_table(groups: Mapping[Key, Sequence[int] | numpy.ndarray]) -> list[Tim
     """
     import numpy
 
-    def total(key: Key) -> int:
-        return int(numpy.sum(groups[key], dtype=numpy.int64))
-
-    known = [key for key in ranked(groups) if len(groups[key])]
-    whole = sum(total(key) for key in known if key[0] == "request")
+    known = ranked(groups)
+    whole = sum(int(numpy.sum(groups[key], dtype=numpy.int64)) for key in known if key[0] == "request")
     rows = []
     for key in known:
-        values = numpy.asarray(groups[key], numpy.int64)
+        values = numpy.asarray(groups[key])
         times = (int(values.min()), *quantiles(values), int(values.max()))
-        share = round(total(key) / whole * 100, 2) if whole else None
+        share = round(int(values.sum(dtype=numpy.int64)) / whole * 100, 2) if whole else None
         rows.append(Times(*key, len(values), *(round(us / 1e6, 6) for us in times), share))  # type: ignore[call-arg]
     return rows
 
