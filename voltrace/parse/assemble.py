@@ -17,7 +17,7 @@ from .boots import tell_boots
 from .framing import split_suffix
 from .join import find_told, join_accesses
 from .limits import drop_excess
-from .offsets import tell_offsets
+from .offsets import AddCasts, tell_offsets
 from .order import Raw, causal_order, drop_copies, drop_stretches, merge_sources
 from .repair import read_elided
 from .shelf import Shelf
@@ -250,14 +250,17 @@ def begin_reading(assembler: Assembler) -> Reading:
     return reading
 
 
-def finish_reading(assembler: Assembler, reading: Reading, creates: Iterable[Timeline], overlapping: tuple[str, ...] | None) -> None:
-    """Adds what all requests together tell about the logs. ``creates`` are the create requests that tell anything of it, and one at least if there is any."""
+def finish_reading(
+    assembler: Assembler, reading: Reading, creates: Iterable[Timeline], overlapping: tuple[str, ...] | None, add_casts: AddCasts | None = None
+) -> None:
+    """Adds what all requests together tell about the logs. ``creates`` are the create requests that tell anything of it, and one at least if there is any;
+    ``add_casts`` adds what the others tell of clocks."""
     if overlapping:
         reading.diagnostics.append(
             Diagnostic("overlapping-sources", f"the same records are in {' and '.join(overlapping)}: each was counted once", Location(overlapping[0], 1))
         )
     _diagnose(assembler.scan, reading, list(creates))
-    tell_offsets(reading)
+    tell_offsets(reading, assembler.scan, add_casts)
 
 
 def settle_services(scan: Scan) -> None:
