@@ -79,8 +79,8 @@ def casts_of(timeline: Timeline, clocks: Clocks) -> Iterator[Cast]:
             continue
         sender, receiver = (clocks.of(flow.service, flow.process, flow.where) for flow in (sending, receiving))
         if sender is not None and receiver is not None and sender[0] != receiver[0]:
-            steps = (stamp_step(timeline, flow) for flow in (sending, receiving))
-            yield Cast(handoff, sender, receiver, handoff.sent, handoff.received, *steps, receiving.where)
+            sent_step, received_step = stamp_step(timeline, sending), stamp_step(timeline, receiving)
+            yield Cast(handoff, sender, receiver, handoff.sent, handoff.received, sent_step, received_step, receiving.where)
 
 
 def ends(timeline: Timeline, handoff: Handoff) -> tuple[FlowSpan | None, FlowSpan | None]:
