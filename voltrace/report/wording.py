@@ -73,12 +73,17 @@ def clock_off(clock: HostClock) -> str:
     """By how much a host's clock is off: ``storage-1's clock is 490 ms ahead of controller's (between 446 ms and 537 ms)``."""
     low, high = sorted((abs(edge) if edge is not None else math.inf) for edge in clock.bounds_us)
     side = "ahead of" if clock.offset_us > 0 else "behind"
-    proven = f"at least {lapse(low)}" if math.isinf(high) else f"between {lapse(low)} and {lapse(high)}"
+    proven = f"at least {_apart(low)}" if math.isinf(high) else f"between {_apart(low)} and {_apart(high)}"
     drift = ""
     if clock.drift_bounds_ppm is not None and clock.drift_ppm is not None:
         least, most = sorted(map(abs, clock.drift_bounds_ppm))
         drift = f", and {'gains' if clock.drift_ppm > 0 else 'loses'} {least:.0f} to {most:.0f} µs a second"
-    return f"{clean(clock.host, 60)}'s clock is {lapse(abs(clock.offset_us))} {side} {clean(clock.against, 60)}'s ({proven}{drift})"
+    return f"{clean(clock.host, 60)}'s clock is {_apart(abs(clock.offset_us))} {side} {clean(clock.against, 60)}'s ({proven}{drift})"
+
+
+def _apart(us: float) -> str:
+    """A difference of clocks: also where it is hours, milliseconds matter."""
+    return lapse(us) if us < 1_000_000 else f"{us / 1e6:,.3f} s"
 
 
 def utc(at: int | None, resolution_us: int = 1) -> str:
