@@ -67,7 +67,8 @@ def tell_offsets(reading: Reading, scan: Scan, add_casts: AddCasts | None = None
         add_casts(clocks, bounds)
     known = HostClocks(bounds.bands())
     reading.diagnostics += [Diagnostic("clock-offset", _describe(pair, early, known.bands.get(pair)), early.first.where) for pair, early in found.items()]
-    reading.timelines[:] = [with_clocks(timeline, clocks, known) for timeline in reading.timelines]
+    if not reading.alike:  # else they stand for others, and nobody asks for their instants
+        reading.timelines[:] = [with_clocks(timeline, clocks, known) for timeline in reading.timelines]
 
 
 def _describe(pair: tuple[Clock, Clock], early: _Early, band: Band | None) -> str:
