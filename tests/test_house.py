@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "voltrace"
 
 # room -> the rooms and spine modules that it may import. The spine is in layers: each may know those above it.
-SPINE = ["errors", "collector", "kernel", "lifecycle", "trace", "verdict", "profile", "formats", "messages", "query", "encode", "measure"]
+SPINE = ["errors", "collector", "kernel", "lifecycle", "trace", "verdict", "profile", "formats", "messages", "query", "encode", "measure", "corrected"]
 MAY_KNOW = {
     "errors": [],
     "collector": [],
@@ -24,7 +24,8 @@ MAY_KNOW = {
     "formats": ["lifecycle"],
     "messages": ["formats"],
     "query": ["errors", "verdict", "lifecycle"],
-    "encode": ["trace", "verdict", "measure"],
+    "corrected": ["trace"],
+    "encode": ["trace", "verdict", "measure", "corrected"],
     "measure": ["trace", "lifecycle"],
     "explain": ["errors", "verdict"],
     "sim": [*SPINE],

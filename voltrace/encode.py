@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
+from .corrected import clock_of
 from .measure import estimate_us
-from .trace import Bounds, Event, Failure, FlowSpan, Handoff, Location, Reading, TaskSpan, Timeline
+from .trace import Bounds, Event, Failure, FlowSpan, Handoff, HostClock, Location, Reading, TaskSpan, Timeline
 from .verdict import Deviation, Outcome, Verdict
 
 
@@ -123,13 +124,44 @@ def encode_event(event: Event) -> dict:
     }
 
 
+def encode_clock(clock: HostClock) -> dict:
+    """A clock that is off, as the contract's numbers: seconds, and parts per million."""
+    low, high = clock.bounds_us
+    return {
+        "service": clock.service,
+        "host": clock.host,
+        "against": clock.against,
+        "at": instant(clock.at),
+        "offset_s": seconds(clock.offset_us),
+        "offset_bounds_s": [seconds(low), seconds(high)],
+        "drift_ppm": clock.drift_ppm,
+        "drift_bounds_ppm": None if clock.drift_bounds_ppm is None else list(clock.drift_bounds_ppm),
+    }
+
+
+def _add_corrected(out: dict, timeline: Timeline) -> None:
+    """The corrected times beside those that were read."""
+    for told, event in zip(out["events"], (e for e in timeline.events if e.kind.is_step)):
+        clock = clock_of(timeline, event.service, event.process)
+        if clock is not None:
+            told["at_corrected"] = instant(event.at if event.at is None else clock.correct(event.at))
+    for told, handoff in zip(out["handoffs"], timeline.handoffs):
+        known = handoff.corrected
+        if known is not None:
+            told["wait_corrected_s"] = seconds(known.us)
+            told["wait_corrected_bounds_s"] = None if known.bounds_us is None else [seconds(us) for us in known.bounds_us]
+
+
 def encode_timeline(timeline: Timeline, verdict: Verdict, events: bool = False) -> dict:
     """A timeline with its verdict as the object that ``trace --format jsonl`` writes."""
     out = _shared(timeline, verdict.outcome)
     out["deviations"] = [{"slug": d.slug, "message": d.message, "where": _where(d.where)} for d in verdict.deviations]
     out["diagnostics"] = [encode_diagnostic(d) for d in timeline.diagnostics]
+    if timeline.clocks:
+        out["clocks"] = [encode_clock(clock) for clock in timeline.clocks]
     if events:
         out["events"] = [encode_event(e) for e in timeline.events if e.kind.is_step]
+        _add_corrected(out, timeline)
     return out
 
 

@@ -155,8 +155,21 @@ class FlowSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class CorrectedWait:
+    """A cast and its receipt by clocks that agree: instants, the best guess at the wait, and its bounds (None: no upper one is known)."""
+
+    sent: int | None
+    received: int | None
+    us: int | None = None
+    bounds_us: tuple[int, int | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Handoff:
-    """A cast and its receipt. ``attempt`` is the receiver's; ``server`` the backend addressed, where the topic has one."""
+    """A cast and its receipt. ``attempt`` is the receiver's; ``server`` the backend addressed, where the topic has one.
+
+    ``corrected`` is there if one of the two hosts' clocks is proven to be off.
+    """
 
     sender: str
     receiver: str
@@ -167,6 +180,31 @@ class Handoff:
     bounds_us: Bounds | None = None
     server: str | None = None
     where: Location | None = None
+    corrected: CorrectedWait | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostClock:
+    """A host's clock that is proven to be off, for one request and service: at its first line there (``at``) it is ahead of ``against``'s by ``offset_us``.
+
+    The true offset lies in ``bounds_us`` (None: nothing bounds it). ``rate`` is what the best guess grows by, as a share of what passes; ``drift_ppm`` and
+    its bounds are there only where no constant offset fits. ``processes`` are those of which the lines bear its stamps.
+    """
+
+    service: str
+    host: str
+    against: str
+    at: int
+    offset_us: int
+    bounds_us: tuple[int | None, int | None]
+    rate: float = 0.0
+    drift_ppm: float | None = None
+    drift_bounds_ppm: tuple[float, float] | None = None
+    processes: frozenset[str] = frozenset()
+
+    def correct(self, at: int) -> int:
+        """The instant by the clocks that are taken for right at which this one showed ``at``."""
+        return at - self.offset_us - round(self.rate * (at - self.at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +273,7 @@ class Timeline:
     lines: Lines | None = None
     seen: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
     unrecognised: tuple[Location, ...] = ()
+    clocks: tuple[HostClock, ...] = ()
 
     @property
     def volume_id(self) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from voltrace.lifecycle import FAILURE, PENDING, REVERTED, REVERTING, RUNNING, SUCCESS, VOLUME_CREATE, Flow
-from voltrace.trace import Answer, Diagnostic, Event, Failure, FlowSpan, Handoff, Kind, Location, Reading, TaskSpan, Timeline
+from voltrace.trace import Answer, CorrectedWait, Diagnostic, Event, Failure, FlowSpan, Handoff, HostClock, Kind, Location, Reading, TaskSpan, Timeline
 from voltrace.verdict import Deviation, Outcome, Verdict
 
 START = 1_795_000_000_000_000
@@ -116,6 +116,27 @@ def created(n: int = 1, start: int | None = START, step: int = 1, driver: int = 
     w.cast("scheduler", "volume")
     w.run("volume", slow={"CreateVolumeFromSpecTask": driver})
     return w.timeline(**facts), Verdict(request_id(n), "conforms", Outcome("created", None, None, "available"), 1.0, (), 0, 58)
+
+
+def skewed(n: int = 1, ahead: int = -3_600_000_000, bounds: tuple[int | None, int | None] = (-3_600_050_000, -3_599_950_000)) -> tuple[Timeline, Verdict]:
+    """What `created` shows if the volume service's host has a clock that is ahead by so much (µs)."""
+    timeline, verdict = created(n)
+    process = "stor-host-7/12"
+
+    def moved(value: TaskSpan | FlowSpan):
+        return replace(value, start=value.start + ahead, end=value.end + ahead)
+
+    flows = [f if f.service != "volume" else replace(moved(f), process=process, tasks=tuple(map(moved, f.tasks))) for f in timeline.flows]
+    events = [e if e.service != "volume" else e._replace(at=e.at + ahead, process=process) for e in timeline.events]
+    to_scheduler, cast = timeline.handoffs
+    wait = CorrectedWait(cast.sent, cast.received, 4000, (0, 54_000 if bounds[0] is not None else None))
+    cast = replace(cast, received=cast.received + ahead, bounds_us=None, corrected=wait)
+    clock = HostClock("volume", "stor-host-7", "controller", flows[-1].start, ahead, bounds, processes=frozenset({process}))
+    instants = [e.at for e in events]
+    timeline = replace(
+        timeline, start=min(instants), end=max(instants), flows=tuple(flows), events=tuple(events), handoffs=(to_scheduler, cast), clocks=(clock,)
+    )
+    return timeline, verdict
 
 
 def rescheduled(n: int = 2, start: int | None = START, gives_up: bool = True, message: str = "fault injected", **facts) -> tuple[Timeline, Verdict]:

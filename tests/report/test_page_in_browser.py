@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from .examples import HOSTILE, created, info_only, mixed, reading, request_id, stuck
+from .examples import HOSTILE, created, info_only, mixed, reading, request_id, skewed, stuck
 from .test_html import page_of
 
 pytestmark = pytest.mark.browser
@@ -92,6 +92,11 @@ def test_browser__permalink__opens_the_timeline_with_every_task(draw):
 def test_browser__poor_logs__drawn_without_errors(draw, pair):
     dom = draw(page_of(reading(pair)), f"#{request_id(1)}")
     assert dom.count("data-task=") == sum(len(f.tasks) for f in pair[0].flows) and "data-timeline=" in dom
+
+
+def test_browser__a_clock_is_off__said_above_the_drawing(draw):
+    dom = draw(page_of(reading(skewed())), f"#{request_id(1)}")
+    assert dom.count('data-corrected="1"') == 1 and "Drawn by corrected times: stor-host-7's clock is" in dom
 
 
 def test_browser__unknown_permalink__says_so(draw):

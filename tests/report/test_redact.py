@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from voltrace.report.html import render_report
 from voltrace.report.redact import redact
+from voltrace.report.waterfall import draw_up
 from voltrace.trace import Answer, Process
 
-from .examples import created, fetch, reading, rescheduled
+from .examples import created, fetch, reading, rescheduled, skewed
 
 
 def _secret():
@@ -45,3 +46,11 @@ def test_redact__times_and_states__untouched():
     read, _ = _secret()
     shown, _ = redact(*_secret())
     assert [(f.start, f.state, f.bounds_us) for f in shown.timelines[0].flows] == [(f.start, f.state, f.bounds_us) for f in read.timelines[0].flows]
+
+
+def test_redact__clocks_that_are_off__correct_what_they_corrected():
+    read, verdicts = reading(skewed())
+    shown, told = redact(read, verdicts)
+    fall, right = draw_up(shown.timelines[0], next(iter(told.values()))), draw_up(*skewed())
+    assert [b.at for b in fall.bars] == [b.at for b in right.bars]
+    assert fall.corrected[0].startswith("host-") and "stor-host" not in str(shown) and "controller'" not in fall.corrected[0]

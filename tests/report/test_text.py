@@ -6,7 +6,7 @@ import pytest
 
 from voltrace.report.text import draw, draw_check, plain, summary, summary_line
 
-from .examples import HOSTILE, created, info_only, lost, mixed, reading, refused, rescheduled, stuck
+from .examples import HOSTILE, created, info_only, lost, mixed, reading, refused, rescheduled, skewed, stuck
 
 KINDS = [created, rescheduled, refused, stuck, lost, info_only]
 
@@ -27,6 +27,12 @@ def test_draw__rescheduled__attempts_failures_deviations_diagnostics():
     assert text.count("! Exception: pool is read-only") == 2
     assert "deviation  missing-transition: task ExtractVolumeRefTask" in text and "logs/c-vol.log:68" in text
     assert "diagnostic clock-offset" in text and "gave up  retries-exhausted: every scheduling attempt failed" in text
+
+
+def test_draw__a_clock_is_off__says_so_and_draws_corrected_times():
+    text, right = draw(*skewed()), draw(*created())
+    assert "  clocks   stor-host-7's clock is 3,600.000 s behind controller's" in text and "by which it took 831 ms" in text
+    assert [line for line in text.splitlines() if "Task" in line] == [line for line in right.splitlines() if "Task" in line]
 
 
 @pytest.mark.parametrize("width", [40, 80, 100, 160])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from voltrace.report.waterfall import draw_up
 
-from .examples import created, info_only, lost, rescheduled, stuck
+from .examples import created, info_only, lost, rescheduled, skewed, stuck
 
 
 def test_draw_up__created__three_flows_with_their_casts_between():
@@ -89,3 +89,17 @@ def test_draw_up__receipt_stamped_before_the_send__a_wait_of_nothing():
     early = replace(timeline.handoffs[0], received=timeline.handoffs[0].sent - 21_000, bounds_us=(0, 0))
     bar = next(b for b in draw_up(replace(timeline, handoffs=(early,)), verdict).bars if b.kind == "handoff")
     assert (bar.length, bar.duration) == (0, "0 µs")
+
+
+def test_draw_up__a_clock_is_off__drawn_as_if_it_were_right_and_said():
+    fall, right = draw_up(*skewed()), draw_up(*created())
+    assert (fall.first, fall.last) == (right.first, right.last) and not right.corrected
+    assert [(b.name, b.at, b.length, b.segments) for b in fall.bars] == [(b.name, b.at, b.length, b.segments) for b in right.bars]
+    assert fall.corrected == ("stor-host-7's clock is 3,600.000 s behind controller's (between 3,599.950 s and 3,600.050 s)",)
+    assert [b.duration for b in fall.bars if b.kind == "handoff"] == ["4 ms", "≤ 54 ms"]
+
+
+def test_draw_up__a_clock_is_off_by_nobody_knows_how_much_more__at_least():
+    fall = draw_up(*skewed(ahead=-500_000, bounds=(None, -450_000)))
+    assert fall.corrected == ("stor-host-7's clock is 500 ms behind controller's (at least 450 ms)",)
+    assert [b.duration for b in fall.bars if b.kind == "handoff"] == ["4 ms", "not known"]

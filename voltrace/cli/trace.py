@@ -67,10 +67,13 @@ def _print_text(args: argparse.Namespace, reading, timelines, verdicts) -> None:
 
 
 def _print_events(timeline) -> None:
+    from ..corrected import clock_of
     from ..encode import instant
     from ..report.text import plain
 
     for event in timeline.events:
         if event.kind.is_step:
             name = event.kind.task or event.flow or ""
-            print(plain(f"  {instant(event.at) or '-':27} {event.service:9} {event.attempt or '-':>2} {name:28} {event.kind.new:14} {event.where}"))
+            clock = clock_of(timeline, event.service, event.process)
+            corrected = f" {instant(clock.correct(event.at)) if clock and event.at is not None else '':27}" if timeline.clocks else ""
+            print(plain(f"  {instant(event.at) or '-':27}{corrected} {event.service:9} {event.attempt or '-':>2} {name:28} {event.kind.new:14} {event.where}"))

@@ -84,6 +84,7 @@ cdef class Kernel:
     cdef bint oslo
     cdef readonly int64_t taken  # lines of the latest block that were not declined
     cdef Table lefts, contexts, kinds, slots, senders, requests, said, calls
+    cdef int64_t let_go  # how often facts had been let go when the latest block began: their numbers in ``said`` hold no longer after that
     cdef bint names  # whether all facts are wanted, and names of projects and users
     cdef list left_list, kind_list, sender_list
     cdef int32_t *context_request

@@ -453,6 +453,9 @@ cdef class Kernel:
         cdef size_t n
         self.taken = 0
         self.latest, self.busy = self.scanner._latest, self.scanner._busy
+        if self.let_go != self.scan.let_go:
+            self.let_go = self.scan.let_go
+            self.said.clear()
         self._open_block(data)
         while True:
             stop = <const char *>memchr(line, 10, end - line)

@@ -11,6 +11,7 @@ import numpy as np
 from .. import kernel
 from ..trace import Alike, Reading, Timeline
 from .assemble import Assembler, begin_reading, finish_reading, serve_backends, shared_by
+from .cast_columns import add_columns
 from .observe import keeps_order
 from .tables import DECIDING, Scan
 from .variants import Coder, Variant, find_variants
@@ -63,7 +64,7 @@ def read_alike(assembler: Assembler) -> Reading:
         ids[0] = (timeline.request_id, timeline.start)
         reading.alike.append(Alike(timeline, ids, partial(_build, assembler, requests, own_part is None)))
     reading.timelines = creates  # for what they tell about the logs
-    finish_reading(assembler, reading, creates, overlapping)
+    finish_reading(assembler, reading, creates, overlapping, partial(add_columns, assembler, [part for _, part in groups if part is not None]))
     return reading
 
 

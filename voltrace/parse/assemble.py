@@ -21,7 +21,7 @@ from .ids import Some
 from .join import find_told, join_accesses
 from .letting_go import access_of, let_go
 from .limits import drop_excess
-from .offsets import tell_offsets
+from .offsets import AddCasts, tell_offsets
 from .order import Raw, causal_order, drop_copies, drop_stretches, merge_sources
 from .repair import read_elided
 from .shelf import Shelf
@@ -316,15 +316,18 @@ def shared_by(timeline: Timeline, sources: tuple[str, ...] | None) -> tuple[str,
     return None if timeline.operation == "other" else sources
 
 
-def finish_reading(assembler: Assembler, reading: Reading, creates: Iterable[Timeline], overlapping: tuple[str, ...] | None) -> None:
-    """Adds what all requests together tell about the logs. ``creates`` are the create requests that tell anything of it, and one at least if there is any."""
+def finish_reading(
+    assembler: Assembler, reading: Reading, creates: Iterable[Timeline], overlapping: tuple[str, ...] | None, add_casts: AddCasts | None = None
+) -> None:
+    """Adds what all requests together tell about the logs. ``creates`` are the create requests that tell anything of it, and one at least if there is any;
+    ``add_casts`` adds what the others tell of clocks."""
     if overlapping:
         reading.diagnostics.append(
             Diagnostic("overlapping-sources", f"the same records are in {' and '.join(overlapping)}: each was counted once", Location(overlapping[0], 1))
         )
     _diagnose(assembler.scan, reading, list(creates))
     tell_holes(assembler.scan, reading)
-    tell_offsets(reading)
+    tell_offsets(reading, assembler.scan, add_casts)
 
 
 def settle_services(scan: Scan) -> None:

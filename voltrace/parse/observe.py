@@ -10,6 +10,7 @@ import numpy as np
 
 from ..lifecycle import VOLUME_CREATE
 from ..measure import COARSE_US, Key, estimate_us, group, observe
+from ..trace import Timeline
 from .assemble import Assembler, order_raws
 from .durations import Durations, Found, Store
 from .folder import Folder
@@ -102,10 +103,7 @@ def _find_shape(assembler: Assembler, variant: Variant) -> Shape | None:
     raws = [assembler.raw(row) for row in variant.rows[0].tolist()]
     if not keeps_order(raws):
         return None
-    builder = assembler.builder(request)
-    for n, raw in enumerate(raws):
-        builder.add(replace(raw, at=_EPOCH + _STEP * n + n * n, resolution_us=1))
-    timeline = assembler.finish(builder, request, {})
+    timeline = put_marks(assembler, request, raws)
     if any(h.sent is not None and h.received is not None and h.received <= h.sent for h in timeline.handoffs):
         return None
     spans = []
@@ -114,6 +112,19 @@ def _find_shape(assembler: Assembler, variant: Variant) -> Shape | None:
         both = us // apart - _STEP
         spans.append(((kind, service, name), (both - apart) // 2, (both + apart) // 2))
     return timeline.operation, spans
+
+
+def put_marks(assembler: Assembler, request: int, raws: list[Raw]) -> Timeline:
+    """The timeline of a request's events with marks for instants. `mark` tells of which event one is."""
+    builder = assembler.builder(request)
+    for n, raw in enumerate(raws):
+        builder.add(replace(raw, at=_EPOCH + _STEP * n + n * n, resolution_us=1))
+    return assembler.finish(builder, request, {})
+
+
+def mark(at: int) -> int:
+    """The number of the event that has this mark."""
+    return (at - _EPOCH) // _STEP
 
 
 def keeps_order(raws: list[Raw]) -> bool:

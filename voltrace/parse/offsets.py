@@ -1,85 +1,93 @@
-"""Clocks of hosts that differ, where hand-offs prove it: what was received on another host cannot have been sent later."""
+"""Clocks of hosts that differ, where casts prove it: what was received on another host cannot have been sent later. It is told, and corrected times are kept."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ..lifecycle import VOLUME_CREATE
-from ..trace import Diagnostic, Handoff, Location, Reading, Timeline
+from ..encode import instant
+from ..trace import Diagnostic, Reading
+from .bands import Band
+from .casts import Cast, CastBounds, Clock, Clocks, casts_of
+from .corrections import with_clocks
+from .hostclocks import HostClocks
+from .tables import Scan
+
+AddCasts = Callable[[Clocks, CastBounds], None]
 
 
 @dataclass(slots=True)
-class _Behind:
-    """A clock found behind another's: how often, by how much at least (µs), and where first."""
+class _Early:
+    """The casts between two clocks that were received before they were sent: the first, the one that shows most, and how many."""
 
-    where: Location
-    times: int = 0
-    by_us: int = 0
+    first: Cast
+    most: Cast
+    times: int = 1
 
-    def describe(self, most_us: int | None) -> str:
-        """What the casts show. ``most_us``: how far behind it can be at most, as casts the other way show."""
-        casts = "a cast was" if self.times == 1 else f"{self.times} casts were"
-        shown = f"{casts} received up to {self.by_us / 1e6:.6f} s before being sent"
-        if most_us is None or most_us < self.by_us:  # a clock that drifts is behind by more at times than it can be at others
-            return shown
-        return f"{shown}, so it is behind by that much at least; casts the other way show that it is by {most_us / 1e6:.6f} s at most"
+    def add(self, cast: Cast) -> None:
+        self.times += 1
+        if cast.early_us > self.most.early_us:
+            self.most = cast
 
 
-def tell_offsets(reading: Reading) -> None:
-    """Adds a diagnostic `clock-offset` for each two hosts of which one was behind, and to each request that shows it."""
-    found: dict[tuple[str, str], _Behind] = {}
-    most: dict[tuple[str, str], int] = {}
+def tell_offsets(reading: Reading, scan: Scan, add_casts: AddCasts | None = None) -> None:
+    """Adds a diagnostic `clock-offset` for each two hosts whose clocks differ and to each request that shows it, and gives requests the clocks that are off.
+
+    ``add_casts`` adds the casts of requests that are not among the reading's timelines.
+    """
+    hosts = {process.host for cover in reading.coverage.values() for process in cover.processes.values()}
+    if len(hosts - {None}) < 2:
+        return
+    clocks = Clocks(scan, reading)
+    found: dict[tuple[Clock, Clock], _Early] = {}
     for n, timeline in enumerate(reading.timelines):
         notes = []
-        for handoff in timeline.handoffs:
-            # The bounds are empty only where even the coarsest reading of both stamps leaves no time.
-            if handoff.bounds_us is not None or handoff.sent is None or handoff.received is None or handoff.received >= handoff.sent:
+        for cast in casts_of(timeline, clocks):
+            if cast.early_us <= 0:
                 continue
-            sender, receiver, where = _ends(reading, timeline, handoff)
-            if sender is None or receiver is None or sender == receiver or where is None:
-                continue
-            by_us = handoff.sent - handoff.received
-            early = f"the cast to {handoff.topic} was received {by_us / 1e6:.6f} s before it was sent"
-            notes.append(Diagnostic("clock-offset", f"the clock of {receiver} is behind that of {sender}: {early}", where, timeline.request_id))
-            behind = found.setdefault((sender, receiver), _Behind(where))
-            behind.times, behind.by_us = behind.times + 1, max(behind.by_us, by_us)
+            pair = min(cast.sender, cast.receiver), max(cast.sender, cast.receiver)
+            if pair in found:
+                found[pair].add(cast)
+            else:
+                found[pair] = _Early(cast, cast)
+            early = f"the cast to {cast.handoff.topic} was received {cast.early_us / 1e6:.6f} s before it was sent"
+            notes.append(
+                Diagnostic("clock-offset", f"the clock of {cast.receiver[0]} is behind that of {cast.sender[0]}: {early}", cast.where, timeline.request_id)
+            )
         if notes:
             reading.timelines[n] = replace(timeline, diagnostics=(*timeline.diagnostics, *notes))
-            _limit(reading, timeline, most)
-    for (sender, receiver), behind in found.items():
-        message = f"the clock of {receiver} is behind that of {sender}: {behind.describe(most.get((sender, receiver)))}"
-        reading.diagnostics.append(Diagnostic("clock-offset", message, behind.where))
+    if not found:
+        return
+    bounds = CastBounds()
+    for timeline in reading.timelines:
+        for cast in casts_of(timeline, clocks):
+            bounds.add(cast)
+    if add_casts:
+        add_casts(clocks, bounds)
+    known = HostClocks(bounds.bands())
+    reading.diagnostics += [Diagnostic("clock-offset", _describe(pair, early, known.bands.get(pair)), early.first.where) for pair, early in found.items()]
+    if not reading.alike:  # else they stand for others, and nobody asks for their instants
+        reading.timelines[:] = [with_clocks(timeline, clocks, known) for timeline in reading.timelines]
 
 
-def _limit(reading: Reading, timeline: Timeline, most: dict[tuple[str, str], int]) -> None:
-    """Learn from the other hand-offs of a request that shows such a clock: a sender's clock is behind the receiver's by no more than the wait that both show.
-
-    Only these requests tell, since others may have been put together as one (`alike`).
-    """
-    for handoff in timeline.handoffs:
-        if handoff.bounds_us is None or timeline.stepped:
-            continue
-        sender, receiver, _ = _ends(reading, timeline, handoff)
-        if sender is not None and receiver is not None and sender != receiver:
-            wait = handoff.bounds_us[1]
-            most[receiver, sender] = min(wait, most.get((receiver, sender), wait))
-
-
-def _ends(reading: Reading, timeline: Timeline, handoff: Handoff) -> tuple[str | None, str | None, Location | None]:
-    """The hosts of sender and receiver, as far as they are known, and where the receipt is."""
-    cast = next((c for c in VOLUME_CREATE.casts if c.topic == handoff.topic and _service(c.sender) == handoff.sender), None)
-    hosts: dict[str, str | None] = {}
-    where = None
-    for flow in timeline.flows:
-        sending = flow.service == handoff.sender and flow.attempt == handoff.attempt - (cast.next_run if cast else 0)
-        receiving = flow.service == handoff.receiver and flow.attempt == handoff.attempt
-        if sending or receiving:
-            process = reading.coverage[flow.service].processes.get(flow.process or "")
-            hosts[flow.service] = process.host if process else None
-            where = flow.where if receiving else where
-    return hosts.get(handoff.sender), hosts.get(handoff.receiver), where
-
-
-def _service(flow: str) -> str | None:
-    found = VOLUME_CREATE.flow(flow)
-    return found.service if found else None
+def _describe(pair: tuple[Clock, Clock], early: _Early, band: Band | None) -> str:
+    """What the casts between two clocks show."""
+    most = early.most
+    behind, ahead, shown = most.receiver, most.sender, ""
+    casts = "a cast was" if early.times == 1 else f"{early.times} casts were"
+    casts = f"{casts} received up to {most.early_us / 1e6:.6f} s before being sent"
+    if band is None:
+        return f"the clocks of {behind[0]} and {ahead[0]} differ: {casts}; no offset that is constant or grows evenly fits all casts between them: nothing is corrected"
+    at = most.sent if most.sender == pair[0] else most.received
+    low, high = band.at(at)
+    if behind == pair[1]:
+        low, high = -high, -low
+    if low > 0:
+        shown = f" by {low / 1e6:.6f} s at least" if math.isinf(high) else f" by {math.floor(low) / 1e6:.6f} to {math.ceil(high) / 1e6:.6f} s"
+        shown += f" at {instant(at)}"
+    if not band.constant:
+        least, most_ppm = sorted(abs(slope) * 1e6 for slope in band.slopes)
+        slow = (band.slopes[0] < 0) == (behind == pair[1])
+        shown += f", and {'loses' if slow else 'gains'} {math.floor(least * 10) / 10:.1f} to {math.ceil(most_ppm * 10) / 10:.1f} µs a second"
+    return f"the clock of {behind[0]} is behind that of {ahead[0]}{shown}: {casts}{'' if band.constant else ', and no constant offset fits all casts'}"

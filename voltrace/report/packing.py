@@ -90,6 +90,7 @@ def _timeline(page: RequestPage, strings: _Strings, shapes: dict[tuple, int]) ->
         fall.last,
         [_bar(b, strings, shapes) for b in fall.bars],
         marks,
+        [strings(said) for said in fall.corrected],
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..corrected import correct
 from ..measure import group, quantiles, request_bounds, resolution_us
 from ..trace import Location, Reading, Timeline
 from ..verdict import Verdict
@@ -179,6 +180,7 @@ def _facts(timeline: Timeline, verdict: Verdict):
         ("HTTP", f"{said or 'request'} → {answer.status}" if answer.status is not None else said),
         ("Start", timeline.start is not None and f"{utc(timeline.start, step)} UTC"),
         ("End", timeline.end is not None and f"{utc(timeline.end, step)} UTC"),
+        ("Corrected", timeline.clocks and f"took {lapse(correct(timeline).duration_us)} by corrected times"),
         ("Attempts", str(timeline.attempts)),
         ("Backend", clean(timeline.backend, 300)),
         ("Fitness", verdict.fitness is not None and f"{verdict.fitness:.3f}"),

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..trace import Answer, Coverage, Diagnostic, Failure, Location, Reading, Timeline
+from ..trace import Answer, Coverage, Diagnostic, Failure, HostClock, Location, Reading, Timeline
 from ..verdict import Deviation, Verdict
 
 _HEX = "[0-9A-Fa-f]{1,4}"
@@ -105,11 +105,20 @@ class _Mask:
         return replace(f, backend=self.backend(f.backend), message=self.text(f.message, request_id), where=self.place(f.where))
 
     def coverage(self, c: Coverage) -> Coverage:
-        processes = {f"process-{n}": replace(p, host=self.name("host", p.host), backend=self.backend(p.backend)) for n, p in enumerate(c.processes.values(), 1)}
+        processes = {
+            self.name("process", name) or "": replace(p, host=self.name("host", p.host), backend=self.backend(p.backend)) for name, p in c.processes.items()
+        }
         return replace(c, processes=processes)
 
+    def clock(self, c: HostClock) -> HostClock:
+        processes = frozenset(self.name("process", process) or "" for process in sorted(c.processes))
+        return replace(c, host=self.name("host", c.host) or "", against=self.name("host", c.against) or "", processes=processes)
+
     def timeline(self, t: Timeline) -> Timeline:
-        flows = tuple(replace(f, where=self.place(f.where), process=None, tasks=tuple(replace(k, where=self.place(k.where)) for k in f.tasks)) for f in t.flows)
+        flows = tuple(
+            replace(f, where=self.place(f.where), process=self.name("process", f.process), tasks=tuple(replace(k, where=self.place(k.where)) for k in f.tasks))
+            for f in t.flows
+        )
         path = t.answer.path and self.text(_PROJECT_IN_PATH.sub(lambda m: self.name("project", m[0]) or "", t.answer.path))
         return replace(
             t,
@@ -124,7 +133,8 @@ class _Mask:
             handoffs=tuple(replace(h, server=self.backend(h.server), where=self.place(h.where)) for h in t.handoffs),
             failures=tuple(self.failure(f, t.request_id) for f in t.failures),
             diagnostics=tuple(self.diagnostic(replace(d, request_id=t.request_id)) for d in t.diagnostics),
-            events=tuple(e._replace(facts={}, process=None, where=self.place(e.where)) for e in t.events),
+            events=tuple(e._replace(facts={}, process=self.name("process", e.process), where=self.place(e.where)) for e in t.events),
+            clocks=tuple(map(self.clock, t.clocks)),
             where=self.place(t.where),
             lines=None,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from ..corrected import correct
 from ..measure import quantiles, request_bounds, resolution_us
 from ..trace import Diagnostic, Location, Reading, Timeline
 from ..verdict import OUTCOMES, Verdict
@@ -47,7 +48,7 @@ def draw(timeline: Timeline, verdict: Verdict, width: int = 100, colour: bool = 
     paint = _Paint(colour, unicode)
     fall = draw_up(timeline, verdict)
     width = max(72, width)
-    lines = [*_header(timeline, verdict, paint), *_waterfall(fall, timeline, width, paint), *_problems(timeline, verdict, paint)]
+    lines = [*_header(timeline, verdict, paint), *_corrections(timeline, fall), *_waterfall(fall, timeline, width, paint), *_problems(timeline, verdict, paint)]
     return paint.plain("\n".join(lines))
 
 
@@ -119,6 +120,15 @@ def _header(timeline: Timeline, verdict: Verdict, paint: _Paint) -> Iterator[str
         ],
     )
     yield from _fact("verdict", [verdict.verdict, verdict.fitness is not None and f"fitness {verdict.fitness:.3f}"])
+
+
+def _corrections(timeline: Timeline, fall: Waterfall) -> Iterator[str]:
+    """What clocks are off by, and how long the request took by those that agree."""
+    for n, said in enumerate(fall.corrected):
+        yield f"  {'' if n else 'clocks':<8} {said}"
+    if fall.corrected:
+        took = correct(timeline).duration_us
+        yield f"  {'':<8} the drawing is by corrected times{'' if took is None else f', by which it took {lapse(took)}'}; all other times are as logged"
 
 
 def _fact(name: str, words: Iterable[str | None | bool]) -> Iterator[str]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+from ..corrected import correct
 from ..lifecycle import REVERTING, RUNNING
 from ..measure import estimate_us, is_open, resolution_us, wait_us
-from ..trace import Event, FlowSpan, Handoff, Location, TaskSpan, Timeline
+from ..trace import CorrectedWait, Event, FlowSpan, Handoff, Location, TaskSpan, Timeline
 from ..verdict import Verdict
 from .clean import clean
-from .wording import NOT_KNOWN, bounded
+from .wording import NOT_KNOWN, bounded, clock_off, lapse
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,17 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Waterfall:
-    """The rows in reading order and the span that they cover. ``untimed`` says why positions are ordinals; '': they are microseconds."""
+    """The rows in reading order and the span that they cover. ``untimed`` says why positions are ordinals; '': they are microseconds.
+
+    ``corrected`` are sentences on clocks that are off, by which the drawing's instants were corrected.
+    """
 
     untimed: str
     first: int
     last: int
     bars: tuple[Bar, ...]
     marks: tuple[Mark, ...] = ()
+    corrected: tuple[str, ...] = ()
 
 
 class _Clock:
@@ -115,7 +120,9 @@ class _Clock:
 
 
 def draw_up(timeline: Timeline, verdict: Verdict) -> Waterfall:
-    """The waterfall of a request, with its verdict's deviations beside the rows that show them."""
+    """The waterfall of a request, with its verdict's deviations beside the rows that show them; by corrected times where a host's clock is off."""
+    corrected = tuple(dict.fromkeys(map(clock_off, timeline.clocks)))
+    timeline = correct(timeline)
     clock = _Clock(timeline)
     notes = _notes(timeline, verdict)
     bars: list[Bar] = []
@@ -131,7 +138,7 @@ def draw_up(timeline: Timeline, verdict: Verdict) -> Waterfall:
     ends = [edge for b in bars if b.at is not None for edge in (b.at, b.at + (b.length or 0))] + [m.at for m in marks if m.at is not None]
     if not clock.untimed:
         ends += [0, timeline.duration_us or 0]
-    return Waterfall(clock.untimed, min(ends, default=0), max(ends, default=0), tuple(bars), marks)
+    return Waterfall(clock.untimed, min(ends, default=0), max(ends, default=0), tuple(bars), marks, corrected)
 
 
 def _why_untimed(timeline: Timeline) -> str:
@@ -184,7 +191,8 @@ def _segments(stretch: list[tuple[str, int]]) -> tuple[Segment, ...]:
 
 def _handoff(handoff: Handoff, clock: _Clock) -> Bar:
     sent, received = clock.cast(handoff)
-    waited = wait_us(handoff)
+    known = handoff.corrected
+    waited = known.us if known else wait_us(handoff)
     lost = handoff.received is None and handoff.sent is not None
     # A receipt may be stamped before the send (two hosts, or one second's resolution): a wait is never shorter than nothing.
     length = waited if waited is not None and not clock.untimed else max(0, received - sent) if sent is not None and received is not None else None
@@ -197,10 +205,19 @@ def _handoff(handoff: Handoff, clock: _Clock) -> Bar:
         (clean(handoff.topic, 80) or "",),
         sent if sent is not None else received,
         length,
-        "no receipt seen" if lost else bounded(waited, handoff.bounds_us),
+        "no receipt seen" if lost else _corrected_wait(known) if known else bounded(waited, handoff.bounds_us),
         open=lost,
         where=handoff.where,
     )
+
+
+def _corrected_wait(wait: CorrectedWait) -> str:
+    if wait.bounds_us is None:
+        return NOT_KNOWN
+    low, high = wait.bounds_us
+    if high is None:
+        return f"≥ {lapse(low)}" if low else NOT_KNOWN
+    return bounded(wait.us, (low, high))
 
 
 def _notes(timeline: Timeline, verdict: Verdict) -> dict[tuple, list[tuple[str, str, str]]]:

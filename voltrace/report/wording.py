@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from ..encode import instant
-from ..trace import Bounds
+from ..trace import Bounds, HostClock
 from ..verdict import CAUSES, DEVIATIONS, DIAGNOSTICS, GAVE_UP, OUTCOMES
+from .clean import clean
 
 NOT_KNOWN = "not known"
 _MEANINGS = {**DIAGNOSTICS, **DEVIATIONS, **GAVE_UP, **CAUSES, **OUTCOMES}
@@ -64,6 +67,23 @@ def bounded(us: int | None, bounds: Bounds | None) -> str:
 
 def _round(us: int, step: int) -> int:
     return us + step if us > 0 and (us + step) % 1000 == 0 else us
+
+
+def clock_off(clock: HostClock) -> str:
+    """By how much a host's clock is off: ``storage-1's clock is 490 ms ahead of controller's (between 446 ms and 537 ms)``."""
+    low, high = sorted((abs(edge) if edge is not None else math.inf) for edge in clock.bounds_us)
+    side = "ahead of" if clock.offset_us > 0 else "behind"
+    proven = f"at least {_apart(low)}" if math.isinf(high) else f"between {_apart(low)} and {_apart(high)}"
+    drift = ""
+    if clock.drift_bounds_ppm is not None and clock.drift_ppm is not None:
+        least, most = sorted(map(abs, clock.drift_bounds_ppm))
+        drift = f", and {'gains' if clock.drift_ppm > 0 else 'loses'} {least:.0f} to {most:.0f} µs a second"
+    return f"{clean(clock.host, 60)}'s clock is {_apart(abs(clock.offset_us))} {side} {clean(clock.against, 60)}'s ({proven}{drift})"
+
+
+def _apart(us: float) -> str:
+    """A difference of clocks: also where it is hours, milliseconds matter."""
+    return lapse(us) if us < 1_000_000 else f"{us / 1e6:,.3f} s"
 
 
 def utc(at: int | None, resolution_us: int = 1) -> str:

@@ -13,10 +13,11 @@ function drawRequest(request) {
     title, el("p", { class: "lead" }, ...story(request)),
   ];
   if (timeline) {
-    const [facts, problems, untimed, first, last, bars, marks] = timeline;
+    const [facts, problems, untimed, first, last, bars, marks, corrected] = timeline;
     parts.push(el("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => el("div", null, el("dt", null, text(name)), el("dd", null, text(value))))));
     const told = (wanted) => el("div", { class: "problems" }, ...problems.filter((p) => wanted === (text(p[0]) === "diagnostic")).map((p) => problem(p, lines)));
     parts.push(told(false));
+    if (corrected.length) parts.push(el("p", { class: "hint", data: { corrected: corrected.length } }, "Drawn by corrected times: " + corrected.map(text).join("; ") + ". All other times on this page are as logged."));
     if (bars.length) parts.push(drawWaterfall({ untimed: text(untimed), first, last, bars: unpackBars(bars) }, lines.jump));
     else parts.push(el("p", { class: "hint" }, "No flow or task of this request is in the logs: they have no DEBUG lines of it. What they say:"));
     if (marks.length) parts.push(el("table", { class: "plain" }, el("tbody", null, ...marks.map(([when, service, row, where]) =>
