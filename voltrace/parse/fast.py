@@ -18,7 +18,6 @@ from .clean import BOM, clean_all
 from .continued import DEAF, LEAST_PREFIX
 from .counts import Counts
 from .groups import WIDEST
-from .headers import MANY_HEADERS
 from .heard import Hearing
 from .lefts import Left, Lefts
 from .marks import Marks
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from .scan import SourceScanner
 
 _MOST_CONTEXTS = 100_000
+_MANY_LEFTS = 50_000
 _MOST_COUNTED = 1 << 17
 # Lines that are looked at together: few at first, when most lines are new, and where there is reason to look anew.
 _LEAST, _MOST = 64, 1 << 14
@@ -148,7 +148,7 @@ class FastLines:
     def _make_room(self) -> None:
         if len(self._brackets) > _MOST_CONTEXTS:
             self._brackets.clear()
-        if len(self._lefts) + len(self._senders) > MANY_HEADERS:
+        if len(self._lefts) + len(self._senders) > _MANY_LEFTS:
             self._counts.settle()
             self._counts.forget_writers()
             self._hearing.forget()

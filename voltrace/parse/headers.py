@@ -11,7 +11,7 @@ from ..trace import EventTable, Process
 from .tables import NO_REQUEST, Header, Scan, Seen, Sender
 
 NO_TIME = EventTable.NO_TIME
-MANY_HEADERS = 50_000
+MANY_HEADERS = 2_000  # known at once: those of lines that the fast way declines, or of what a few hundred requests say
 MOST_PENDING = 16
 _WORKER = re.compile(rb"\{\{\(pid=(\d{1,10})\)")
 
