@@ -20,47 +20,31 @@ if TYPE_CHECKING:
 ROW = 16
 MOST_REQUESTS = 5_000_000  # of one reading: 200 GB of log, if all were creates
 _NONE = -1
-_PLAIN = re.compile(r"req-([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})", re.ASCII)
+_PLAIN = re.compile(r"req-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 
 
 class PureRows:
-    """Rows of 16 bytes, each once, numbered in the order in which they came. ``seed``: so that no log can be written to be slow here. There are ``most`` at most."""
+    """Rows of 16 bytes, each once, numbered in the order in which they came. There are ``most`` at most. Quick rather than small: a kernel is both."""
 
-    def __init__(self, seed: int, most: int) -> None:
-        self._seed, self._most = seed, most
+    def __init__(self, most: int) -> None:
+        self._most = most
         self.full = False  # whether one did not find room
-        self._rows = bytearray()
-        self._count = 0
-        self._slots = array("i", [_NONE]) * 256
+        self._numbers: dict[bytes, int] = {}
+        self._rows: list[bytes] = []
 
     def __len__(self) -> int:
-        return self._count
-
-    def _slot(self, row: bytes) -> int:
-        slots, rows = self._slots, self._rows
-        last = len(slots) - 1
-        i = hash((self._seed, row)) & last
-        while (n := slots[i]) >= 0 and rows[n * ROW : n * ROW + ROW] != row:
-            i = (i + 1) & last
-        return i
+        return len(self._rows)
 
     def number(self, row: bytes) -> int:
         """The number of this row; a new one, if it was not there; -1 if there is no room for it."""
-        i = self._slot(row)
-        found = self._slots[i]
-        if found >= 0:
-            return found
-        if self._count == self._most:
-            self.full = True
-            return _NONE
-        number = self._slots[i] = self._count
-        self._rows += row
-        self._count += 1
-        if self._count * 4 > len(self._slots) * 3:
-            self._slots = array("i", [_NONE]) * (2 * len(self._slots))
-            for n in range(self._count):
-                self._slots[self._slot(self.row(n))] = n
-        return number
+        found = self._numbers.get(row)
+        if found is None:
+            if len(self._rows) == self._most:
+                self.full = True
+                return _NONE
+            found = self._numbers[row] = len(self._rows)
+            self._rows.append(row)
+        return found
 
     def number_all(self, rows: bytes) -> array:
         """The numbers of these rows, which stand one behind the other."""
@@ -68,23 +52,22 @@ class PureRows:
 
     def find(self, row: bytes) -> int:
         """The number of this row, -1 if it is not there."""
-        return self._slots[self._slot(row)]
+        return self._numbers.get(row, _NONE)
 
     def row(self, number: int) -> bytes:
         """The row of this number."""
-        if not 0 <= number < self._count:
+        if number < 0:
             raise IndexError(number)
-        return bytes(self._rows[number * ROW : number * ROW + ROW])
+        return self._rows[number]
 
     def all(self) -> bytes:
         """All rows, one behind the other."""
-        return bytes(self._rows)
+        return b"".join(self._rows)
 
 
 def pack(text: str) -> bytes | None:
     """The 16 bytes of an id that is `req-` and a uuid in small letters; None for all others."""
-    found = _PLAIN.fullmatch(text)
-    return bytes.fromhex("".join(found.groups())) if found else None
+    return bytes.fromhex(text[4:].replace("-", "")) if _PLAIN.fullmatch(text) else None
 
 
 class Ids:
@@ -93,8 +76,8 @@ class Ids:
     def __init__(self) -> None:
         compiled = kernel.load("parse._ids")
         self._pack = pack if compiled is None else compiled.pack
-        seed = int.from_bytes(os.urandom(7))
-        self._rows = PureRows(seed, MOST_REQUESTS) if compiled is None else compiled.Rows(seed, MOST_REQUESTS)
+        # The kernel has a seed, so that no log can be written to be slow there.
+        self._rows = PureRows(MOST_REQUESTS) if compiled is None else compiled.Rows(int.from_bytes(os.urandom(7)), MOST_REQUESTS)
         self._lacks = False  # whether others had no room
         self._key = os.urandom(16)  # of digests, so that no id can be written to have another's
         self._odd: dict[int, str] = {}  # the texts of those that are no uuids
