@@ -37,7 +37,7 @@ def read_alike(assembler: Assembler) -> Reading:
     for variant in variants:
         found = relations.of(variant)
         careful += variant.requests[found == ALONE].tolist()
-        for related in np.unique(found[found != ALONE]).tolist():
+        for related in sorted(set(found[found != ALONE].tolist())):
             own = np.flatnonzero(found == related)
             part = Variant(variant.key, variant.requests[own], variant.rows[own])
             if keeps_order([assembler.raw(row) for row in part.rows[0].tolist()]):

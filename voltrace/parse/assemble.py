@@ -9,6 +9,7 @@ from copy import copy
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,12 +17,10 @@ from ..lifecycle import SERVICES, VOLUME_CREATE
 from ..trace import Coverage, Diagnostic, EventTable, Lines, Location, LogSet, Reading, Timeline, place
 from .boots import tell_boots
 from .framing import split_suffix
-from .holes import tell_holes
 from .ids import Some
 from .join import find_told, join_accesses
 from .letting_go import access_of, let_go
 from .limits import drop_excess
-from .offsets import AddCasts, tell_offsets
 from .order import Raw, causal_order, drop_copies, drop_stretches, merge_sources
 from .repair import read_elided
 from .shelf import Shelf
@@ -29,6 +28,9 @@ from .shuffled import put_in_order
 from .steps import find_step
 from .tables import NO_REQUEST, SERVICE_STARTED, VOLUME_CLEANED, Access, Scan, Seen
 from .timeline import TimelineBuilder
+
+if TYPE_CHECKING:
+    from .offsets import AddCasts
 
 _PLACES = 20
 
@@ -326,6 +328,9 @@ def finish_reading(
             Diagnostic("overlapping-sources", f"the same records are in {' and '.join(overlapping)}: each was counted once", Location(overlapping[0], 1))
         )
     _diagnose(assembler.scan, reading, list(creates))
+    from .holes import tell_holes  # `stats` tells neither, and starts without them
+    from .offsets import tell_offsets
+
     tell_holes(assembler.scan, reading)
     tell_offsets(reading, assembler.scan, add_casts)
 

@@ -159,7 +159,7 @@ class Coder:
         _, first, inverse = np.unique(facts, return_index=True, return_inverse=True)  # what is said often was kept once
         kinds, facts = kinds[first], facts[first]
         found = np.zeros(len(facts), np.int32)
-        for kind in np.unique(kinds).tolist():
+        for kind in np.flatnonzero(np.bincount(kinds)).tolist():
             own = np.flatnonzero((kinds == kind) & (facts >= 0))
             found[own] = self._codes_of(kind, facts[own].tolist(), events.facts)
         return found[inverse]
