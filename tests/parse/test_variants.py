@@ -139,8 +139,7 @@ def test_together__many_alike_and_some_changed__tells_what_each_request_tells_al
     assert together(paths, ReadOptions(2026)) == alone(paths, ReadOptions(2026))
 
 
-@pytest.mark.parametrize("pure", [False, True])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("case", "pure"), [*((case, False) for case in CASES), ("created", True), ("driver-failure", True)])
 def test_others__let_go_at_every_block__leave_what_is_told_of_creates(case, pure, monkeypatch):
     if pure:
         monkeypatch.setenv("VOLTRACE_PURE", "1")
