@@ -10,10 +10,11 @@ from pathlib import Path
 
 from voltrace.check.judge import judge_all
 from voltrace.encode import encode_check, encode_timeline
-from voltrace.parse.assemble import Assembler, assemble
+from voltrace.parse.assemble import Assembler
 from voltrace.parse.clock import StampReader
 from voltrace.parse.framing import detect
 from voltrace.parse.pieces import scanner_of
+from voltrace.parse.reading import assemble
 from voltrace.parse.sources import BLOCK, blocks
 from voltrace.parse.tables import Scan
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from .. import kernel
 from ..trace import Alike, Reading, Timeline
-from .assemble import Assembler, begin_reading, finish_reading, serve_backends, shared_by
+from .assemble import Assembler
 from .cast_columns import add_columns
 from .observe import keeps_order
+from .reading import begin_reading, finish_reading, serve_backends, shared_by
 from .tables import DECIDING, Scan
 from .variants import Coder, Variant, find_variants
 

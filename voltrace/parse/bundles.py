@@ -79,7 +79,7 @@ def put_away(scan: Scan, keep: list[int], folder: str, parts: array, keep_unknow
     if rows.most(events.request) > MOST_EVENTS:
         keep = drop_excess(scan, keep) or keep
     away = bytearray(b"\1") * len(events)
-    unknown = rows.select(events.kind, bytes(kind.row == "unmatched" for kind in scan.kinds)) if keep_unknown else ()
+    unknown = rows.select(events.kind, scan.of_rows("unmatched")) if keep_unknown else ()
     for row in (*keep, *unknown):
         away[row] = 0
     kept = array("q", sorted({*keep, *unknown}))

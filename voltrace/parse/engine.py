@@ -32,7 +32,7 @@ def read(paths: list[str], options: ReadOptions = ReadOptions(), progress: Progr
     source that cannot be read, among others that can is a diagnostic.
     """
     begun = _begin(paths, options, crew)
-    from .assemble import assemble
+    from .reading import assemble
 
     assembler, bad = _finish(begun, options, progress)
     reading = assemble(assembler, options.others)

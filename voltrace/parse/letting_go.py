@@ -42,7 +42,6 @@ def let_go(scan: Scan, keep: list[int]) -> list[int] | None:
     events, others = scan.events, scan.others
     if not len(events):
         return None
-    rows_of = [kind.row for kind in scan.kinds]
     plain = np.array([not kind.is_step and kind.row not in ("unmatched", SERVICE_STARTED, VOLUME_CLEANED) for kind in scan.kinds], bool)
     request, kind, fact = (np.array(getattr(events, name), np.int32) for name in ("request", "kind", "fact"))
     others.flags.extend(bytes(len(scan.requests) - len(others.flags)))
@@ -51,7 +50,7 @@ def let_go(scan: Scan, keep: list[int]) -> list[int] | None:
     may_go[keep] = False
     spoilt = np.zeros(len(flags) + 1, bool)  # the last is no request
     spoilt[request[~may_go]] = True
-    asked = np.flatnonzero(np.array([row == _ASKED for row in rows_of], bool)[kind] & may_go & ~spoilt[request])
+    asked = np.flatnonzero(np.frombuffer(scan.of_rows(_ASKED), bool)[kind] & may_go & ~spoilt[request])
     methods: dict[int, bool] = {}  # of each request: whether the first thing that it asked is no POST
     for number, of in zip(request[asked].tolist(), fact[asked].tolist()):
         values = events.facts[of] if of >= 0 else None

@@ -49,7 +49,7 @@ def drop_excess(scan: Scan, keep: list[int]) -> list[int] | None:
         return None
     dropped = np.zeros(len(request), bool)
     if scan.requests.full:
-        of_services = np.array([kind.row in (SERVICE_STARTED, VOLUME_CLEANED) for kind in scan.kinds], bool)
+        of_services = np.frombuffer(scan.of_rows(SERVICE_STARTED, VOLUME_CLEANED), bool)
         dropped = (request == NO_REQUEST) & ~of_services[np.array(events.kind, np.int32)]
     for number in (np.flatnonzero(counts > MOST_EVENTS) + NO_REQUEST).tolist():
         rows = np.flatnonzero(request == number)[MOST_EVENTS:]

@@ -300,6 +300,10 @@ class Scan:
         """Of each kind, 1 if its events may have one of these facts, else 0."""
         return bytes(self.tells(number, names) for number in range(len(self.kinds)))
 
+    def of_rows(self, *rows: str) -> bytes:
+        """Of each kind, 1 if it is of one of these rows of the catalogue, else 0."""
+        return bytes(kind.row in rows for kind in self.kinds)
+
     def fact_names(self, number: int) -> tuple[str, ...]:
         """The names of the facts of events of this kind, as they stand in the tuple that was kept; empty where one is not wanted by anybody."""
         kind = self.kinds[number]

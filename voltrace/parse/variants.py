@@ -76,7 +76,7 @@ def sort_events(assembler: Assembler) -> Sorted:
     ranks = _ranks(scan)[origin]
     sources = np.array([source for _, source in scan.origins], np.int32)
     spoil(at == EventTable.NO_TIME)
-    spoil(np.array([kind.row == "unmatched" for kind in scan.kinds])[np.frombuffer(columns.kind, np.int32)[rows]])
+    spoil(np.frombuffer(scan.of_rows("unmatched"), bool)[np.frombuffer(columns.kind, np.int32)[rows]])
     if len(scan.sources) > 1:
         spoil(_shared(scan)[origin])
     if len(set(scan.resolution)) > 1:
